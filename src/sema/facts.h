@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the compiler knows of a kernel: types, functions, tracepoints,
+ * features. Implemented by kern/facts.c for the running machine and by a
+ * pinned fixture for tests, so that the compiler runs without either.
+ * Types that come back are arena objects, completed lazily.
+ */
+#ifndef SONDE_SEMA_FACTS_H
+#define SONDE_SEMA_FACTS_H
+
+#include "sema/type.h"
+
+enum feature {
+#define FEATURE(id, name, doc) FEAT_##id,
+#include "sema/feature.def"
+#undef FEATURE
+	FEAT_COUNT
+};
+
+struct facts;
+struct facts_param { struct str name; struct type *type; };
+struct facts_func {
+	struct str name;
+	uint32_t btf_id;
+	struct type *ret;
+	VEC(struct facts_param) params;
+};
+struct facts_ops {
+	/* keyword: 's' struct, 'u' union, 'e' enum, 't' typedef or base type, 0 any. NULL if unknown. */
+	struct type *(*type)(struct facts *, char keyword, struct str name);
+	/* Fill fields/values/size of an incomplete T_STRUCT or T_ENUM. false if impossible. */
+	bool (*complete)(struct facts *, struct type *);
+	/* Constant of any enum; false if unknown. */
+	bool (*enum_value)(struct facts *, struct str name, int64_t *ret, struct type **ret_enum);
+	/* Fields of a tracepoint's record as a T_STRUCT named "tracepoint:cat:event_args"; offsets within the record.
+	 * Without common_ fields. NULL if there is none. ret_id: the event's numeric id. */
+	struct type *(*tracepoint)(struct facts *, struct str category, struct str event, uint64_t *ret_id);
+	/* Arguments of a raw tracepoint (btf_trace_<event>), without the leading data pointer. */
+	const struct facts_func *(*raw_tracepoint)(struct facts *, struct str event);
+	/* A kernel function by BTF. */
+	const struct facts_func *(*function)(struct facts *, struct str module, struct str name);
+	/* The context struct of an iterator ("task" -> bpf_iter__task) and the BTF id of its bpf_iter_task function. */
+	struct type *(*iter)(struct facts *, struct str name, uint32_t *ret_btf_id);
+	/* Names that match; provider-specific: "cat:event" for tracepoints, functions for kprobe, ... Calls `each` for every match. */
+	int (*list)(struct facts *, int provider, const char *pattern, void (*each)(void *arg, const char *name), void *arg);
+	bool (*has)(struct facts *, enum feature);
+	uint64_t (*kaddr)(struct facts *, struct str symbol); /* 0 if unknown */
+};
+struct facts {
+	const struct facts_ops *ops;
+	struct arena *arena;
+	struct type *void_type; /* shared; for implementers */
+};
+
+#endif

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Probe types as the compiler sees them. Each provider is one file in probe/
+ * filling one struct provider; tests use the same table with fixture facts.
+ * The compiler gets the table as a parameter (struct sema_env), so that sema/
+ * does not depend on probe/.
+ */
+#ifndef SONDE_SEMA_PROVIDER_H
+#define SONDE_SEMA_PROVIDER_H
+
+#include "sema/facts.h"
+
+enum provider_id {
+#define PROVIDER(id, name, aliases, doc) PROV_##id,
+#include "sema/provider.def"
+#undef PROVIDER
+	PROV_COUNT
+};
+
+/* A concrete place: one attach point after wildcard expansion. Its index in module.attaches is its cookie. */
+struct attach_point {
+	enum provider_id provider;
+	struct str name;    /* the full expanded name: what `probe` prints */
+	struct str target;  /* category, module, library path, unit, "signal"; resolved path for uprobes */
+	struct str func;    /* event, function, symbol, signal name, iterator */
+	uint64_t offset;    /* symbol + offset */
+	uint64_t address;   /* absolute/file address where given or resolved (uprobe: file offset) */
+	uint64_t event_id;  /* tracepoint id; perf type config; signal number */
+	uint64_t period;    /* ns for interval/profile by time; count for software/hardware; Hz with is_freq */
+	bool is_freq;
+	uint32_t btf_id;    /* rawtracepoint, fentry, iter */
+	struct span span;
+	struct type *args;  /* T_STRUCT describing `args`, or NULL. Tracepoint: in the context record (field->offset). Raw
+	                     * tracepoint, fentry: field i is the i-th u64 of the context, whatever its type. */
+	struct type *ctx;   /* pointee of `ctx`, or NULL */
+	struct type *retval;/* fexit */
+	uint64_t cookie_ref_ctr; /* usdt semaphore offset */
+};
+
+enum access {                /* what a clause may use, bits */
+	ACC_ARGS = 1,        /* args.x */
+	ACC_ARGN = 2,        /* arg0.. from registers (pt_regs) */
+	ACC_RETVAL = 4,
+	ACC_CTX = 8,
+	ACC_FUNC = 16,
+	ACC_REG = 32,
+	ACC_ARGN_CTX = 64,   /* arg0.. as u64 words of the context (rawtracepoint) */
+	ACC_RETVAL_CTX = 128,
+};
+
+struct provider_env {
+	struct facts *facts;
+	struct diags *diags;
+	struct arena *arena;
+	int pid;             /* -p, or -c's child; 0 = none */
+	bool unsafe;
+	int missing_probes;  /* 0 error, 1 warn, 2 ignore */
+	void *impl;          /* probe/'s own context (symbol readers), may be NULL */
+};
+typedef void attach_each(void *arg, struct attach_point *ap);
+
+struct provider {
+	enum provider_id id;
+	const char *name, *aliases, *doc;
+	uint32_t prog_type;       /* BPF_PROG_TYPE_* */
+	uint32_t attach_type;     /* expected_attach_type, or 0 */
+	uint32_t access;          /* enum access */
+	enum addr_space ptr_as;   /* address space of its pointers and integers used as such */
+	bool has_pt_regs;         /* ctx is struct pt_regs * (or perf event data with regs first) */
+	/* Parse and expand the parts after the provider name ("syscalls", "sys_enter_*"): calls `each` for every concrete
+	 * place, in a stable order; reports what is wrong at `span`. Returns the number of places or -errno (reported). */
+	int (*expand)(const struct provider *, struct provider_env *, const struct str *parts, uint32_t n_parts,
+		      struct span span, attach_each *each, void *arg);
+};
+
+struct provider_table {
+	const struct provider *const *v;
+	uint32_t n;
+};
+const struct provider *provider_find(const struct provider_table *t, struct str name_or_alias); /* sema/provider.c */
+
+#endif

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From the tree to the typed tree.
+ *
+ *   config, C definitions -> attach points expanded (providers) -> clauses (one clone of the body per kind of context)
+ *   -> macros, names (name.c) -> types to a fixed point (infer.c) -> checks (check.c)
+ *
+ * The contract with lowering: in every clause each expression has a `type` (never NULL, never T_ERROR when sema_run
+ * succeeded); every conversion is an explicit N_CAST node (implicit ones have ival = 1), so that both sides of an
+ * operator, an assignment, a map key or value, a tuple element, a branch have equal types; names are resolved
+ * (`builtin`, `var`, `map`); IDENT, POSPARAM, PARAMCOUNT, SIZEOF, OFFSETOF, COMPTIME, TYPEOF, getopt, macros,
+ * #defines, enum constants are gone (folded to INT/STRING/BOOL or expanded to BLOCKs); `.` on pointers is made explicit
+ * with N_UNARY O_DEREF, so FIELD's operand is a struct or record in place; `->` is gone. N_ASSIGN with a compound
+ * operator stays (lowering makes `+=` on maps atomic); its b has the result type. A predicate is the clause's `predicate` (bool-typed
+ * or integer/pointer condition). Conditions may be T_BOOL, T_INT, T_PTR, castable aggregation.
+ */
+#ifndef SONDE_SEMA_SEMA_H
+#define SONDE_SEMA_SEMA_H
+
+#include "lang/ast.h"
+#include "sema/provider.h"
+
+enum builtin_id {
+	B_NONE,
+#define BUILTIN(id, name, min, max, flags, doc) B_##id,
+#include "sema/builtin.def"
+#undef BUILTIN
+	B_COUNT_
+};
+enum { BF_VALUE = 1, BF_STMT = 2, BF_ASYNC = 4, BF_AGG = 8, BF_UNSAFE = 16, BF_LATER = 32, BF_COMPTIME = 64 };
+struct builtin_info {
+	const char *name;
+	int8_t min_args, max_args;
+	uint16_t flags;
+	const char *doc;
+};
+extern const struct builtin_info builtin_info[B_COUNT_]; /* indexed by enum builtin_id */
+
+struct var_sym {
+	struct str name;      /* "$x"; unique per declaration */
+	struct type *type;
+	struct span span;
+	struct node *scope;   /* the BLOCK, FOR, ... that declares it */
+	bool declared_type, assigned, used;
+	bool captured;        /* used inside a for-loop body but declared outside it */
+	bool address_taken;
+	uint32_t index;       /* per clause, dense; lowering's own use */
+	void *lower;          /* lowering's own use */
+};
+enum map_decl_kind { MD_DEFAULT, MD_HASH, MD_LRUHASH, MD_PERCPUHASH, MD_PERCPULRUHASH };
+struct map_sym {
+	struct str name;      /* "@x" */
+	struct type *key;     /* NULL: unkeyed */
+	struct type *value;   /* aggregation types for agg maps */
+	struct span span;
+	enum map_decl_kind decl;
+	uint32_t max_entries; /* 0 = config default */
+	uint32_t index;       /* lowering: index in module.maps */
+	bool has_access, keyed_known;
+};
+
+/* One body to compile, with the places that run it. */
+struct clause {
+	uint32_t index;       /* of the source clause */
+	struct node *body;    /* N_BLOCK */
+	struct node *predicate; /* or NULL */
+	const struct provider *provider;
+	VEC(struct attach_point *) attach; /* at least one; all share provider and args type; more than one only if nothing
+	                                    * in the body depends on which (else sema splits), but for `probe` (T_PROBE) */
+	VEC(struct var_sym *) vars;
+	struct type *args;    /* or NULL */
+	struct span span;     /* of the attach points in the source */
+	bool uses_pid_filter;
+};
+
+struct sema_config { /* config block and environment (reference 6.3) */
+	uint32_t max_map_keys, max_strlen, max_cat_bytes, on_stack_limit, perf_rb_pages, max_bpf_progs, max_probes, log_size;
+	bool print_maps_on_exit, cpp_demangle, lazy_symbolication;
+	int missing_probes; /* 0 error, 1 warn, 2 ignore */
+	struct str str_trunc_trailer, license;
+};
+void sema_config_init(struct sema_config *c);
+bool sema_config_set(struct sema_config *c, struct diags *d, struct str key, struct str value, struct span span);
+
+struct sema_env {
+	struct arena *arena;
+	struct diags *diags;
+	struct facts *facts;
+	const struct provider_table *providers;
+	struct provider_env prov;
+	VEC(struct str) params; /* positional */
+	VEC(struct str) named;  /* "--name=value" words after -- */
+	bool unsafe;
+	bool has_child;         /* -c */
+	uint32_t ncpus;         /* possible CPUs */
+	const char *name;       /* script name, for imports */
+};
+struct sema {
+	struct sema_config config;
+	VEC(struct clause) clauses;       /* in source order */
+	VEC(struct map_sym *) maps;       /* in order of first appearance */
+	VEC(struct attach_point *) attaches;
+	uint32_t n_source_clauses;
+};
+/* 0, or -EINVAL with diagnostics in env->diags. */
+int sema_run(struct sema_env *env, struct node *program, struct sema *ret);
+void sema_print(const struct sema *s, struct buf *out); /* --dump=types */
+
+#endif

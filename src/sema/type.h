@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Types of the language (language reference 2.1), shared by sema, lowering and
+ * the runtime's printing. Arena objects; compare with type_eq, not by address.
+ */
+#ifndef SONDE_SEMA_TYPE_H
+#define SONDE_SEMA_TYPE_H
+
+#include "base/diag.h"
+#include "base/str.h"
+#include "base/vec.h"
+
+enum type_kind {
+	T_NONE,      /* no value: statements, clear(), the empty tuple */
+	T_ERROR,     /* poisoned: already reported, silences its parents */
+	T_BOOL,      /* 1 byte */
+	T_INT,       /* size 1, 2, 4, 8; is_signed */
+	T_ENUM,      /* like T_INT, with a name and (facts_enum_name) symbols */
+	T_PTR,       /* elem = pointee (T_VOID possible), as = address space */
+	T_VOID,      /* C void, only behind a pointer */
+	T_ARRAY,     /* elem, count (0 = unsized) */
+	T_STRING,    /* size = bytes including the NUL's place */
+	T_BUFFER,    /* size = 4 (u32 length) + data bytes */
+	T_TUPLE,     /* fields without names */
+	T_RECORD,    /* fields with names */
+	T_STRUCT,    /* C struct or union (is_union), maybe incomplete until facts_complete() */
+	T_FUNC,      /* C function, only behind a pointer */
+	T_INET,      /* 24: i64 address family, 16 bytes of address */
+	T_MAC,       /* 6 */
+	T_TIMESTAMP, /* 16: u32 format id (index in module.events' style: string id), u32 clock mode, u64 ns */
+	T_KSYM,      /* 8: address */
+	T_USYM,      /* 16: u64 address, u32 pid, u32 probe */
+	T_USERNAME,  /* 8: uid */
+	T_CGROUP_PATH, /* 16 */
+	T_KSTACK, T_USTACK, /* see issue on user space; depth in count, mode in stack_mode */
+	T_PROBE,     /* 4: index of an attach point, shown as its name: the type of `probe` */
+	/* aggregations: only as map values */
+	T_COUNT, T_SUM, T_MIN, T_MAX, T_AVG, T_STATS, T_HIST, T_LHIST, T_TSERIES,
+	T_KIND_COUNT
+};
+
+enum addr_space { AS_NONE, AS_KERNEL, AS_USER, AS_BTF /* trusted kernel pointer: direct loads */, AS_CTX };
+
+struct type;
+struct field {
+	struct str name; /* empty for tuples and anonymous members */
+	struct type *type;
+	uint32_t offset;     /* bytes from the start (of the storage unit for bit-fields) */
+	uint8_t bit_offset, bit_size; /* bit-field: bits from the LSB of the type-sized unit at `offset`; size 0 = not one */
+	bool data_loc;       /* tracepoint __data_loc: u32 at offset, low half = offset of the data, high half = length */
+	bool rel_loc;        /* __rel_loc: the same, relative to the end of the field */
+};
+struct enum_value { struct str name; int64_t value; };
+
+struct type {
+	enum type_kind kind;
+	uint32_t size;      /* bytes; 0 = unknown/void */
+	uint32_t align;     /* inside tuples and records */
+	bool is_signed;     /* integers, enums; aggregations: of their argument */
+	bool flexible;      /* literal integer that may still turn unsigned */
+	bool is_union, complete;
+	enum addr_space as; /* T_PTR: where the pointee lives; T_STRUCT/T_ARRAY values in place: where they live */
+	struct type *elem;  /* T_PTR, T_ARRAY */
+	uint32_t count;     /* T_ARRAY; stacks: depth */
+	struct str name;    /* T_STRUCT, T_ENUM, typedef'd anonymous ones: "struct task_struct", "enum x" without the keyword */
+	VEC(struct field) fields; /* T_TUPLE, T_RECORD, T_STRUCT (after completion) */
+	VEC(struct enum_value) values; /* T_ENUM (after completion) */
+	uint32_t origin;    /* facts' own id (BTF id); 0 = from the program text */
+	struct { /* T_HIST, T_LHIST, T_TSERIES parameters */
+		int64_t bits, min, max, step;
+	} agg;
+	uint8_t stack_mode;
+};
+
+/* Value layouts of aggregations, per CPU (u64/s64 words):
+ * COUNT, SUM: [0] value.  MIN, MAX: [0] value, [1] is_set.  AVG, STATS: [0] total, [1] count.
+ * HIST: one u64 per bucket, index as in the language reference 4.6: number of buckets = 2 + ((64 - bits) << bits) rounded
+ * as type_agg_size() says. LHIST: (max - min) / step + 2 buckets. */
+uint32_t type_agg_size(const struct type *t); /* bytes per CPU */
+uint32_t type_agg_buckets(const struct type *t);
+
+static inline bool type_is_agg(const struct type *t) { return t->kind >= T_COUNT && t->kind <= T_TSERIES; }
+static inline bool type_is_int(const struct type *t) { return t->kind == T_INT || t->kind == T_ENUM; }
+/* Readable in the kernel as an integer: count sum min max avg */
+static inline bool type_is_castable(const struct type *t) { return t->kind >= T_COUNT && t->kind <= T_AVG; }
+/* Held in one register by lowering; everything else is held in memory, by address. */
+static inline bool type_is_scalar(const struct type *t)
+{
+	return t->kind == T_BOOL || type_is_int(t) || t->kind == T_PTR || t->kind == T_KSYM || t->kind == T_USERNAME ||
+	       t->kind == T_PROBE || type_is_castable(t);
+}
+
+/* Constructors. Basic ones are shared constants (never modify a type that you did not make). */
+struct type *type_new(struct arena *a, enum type_kind k, uint32_t size, uint32_t align);
+struct type *type_int(struct arena *a, unsigned size, bool is_signed);
+struct type *type_bool(struct arena *a);
+struct type *type_none(struct arena *a);
+struct type *type_error(struct arena *a);
+struct type *type_string(struct arena *a, uint32_t size);
+struct type *type_buffer(struct arena *a, uint32_t size);
+struct type *type_ptr(struct arena *a, struct type *to, enum addr_space as);
+struct type *type_array(struct arena *a, struct type *elem, uint32_t count);
+/* Lay out fields (offsets, size, align) as the reference 2.1 says. */
+void type_layout(struct type *tuple_or_record);
+bool type_eq(const struct type *x, const struct type *y);
+/* As messages and typeinfo print it: "int8", "string[2]", "struct task_struct *", "(int8,string[2])". */
+void type_print(const struct type *t, struct buf *out);
+const char *type_str(struct arena *a, const struct type *t);
+const struct field *type_field(const struct type *t, struct str name, uint32_t *ret_extra_offset); /* looks into anonymous members */
+
+#endif
