@@ -1,25 +1,98 @@
-# sonde: `make` builds ./sonde; `make check` runs every test; `make demo` shows it at work. See HACKING.md.
-CC      ?= gcc
-BUILD   ?= build
-CFLAGS  ?= -O2 -g
-WARN     = -Wall -Wextra -Wshadow -Wundef -Wmissing-prototypes -Wstrict-prototypes -Wvla -Wno-unused-parameter
+# sonde. `make` builds ./sonde; `make static` ./sonde-static; `make check` runs every test; `make demo` shows it at work.
+#
+# BUILD=dir    where objects go (default build); CC=gcc|clang; CFLAGS, LDFLAGS as usual
+# SANITIZE=1   address and undefined-behaviour sanitizers (what `make check-asan` uses, in build-asan)
+# PREFIX, DESTDIR for `make install`
+
+CC       ?= gcc
+BUILD    ?= build
+CFLAGS   ?= -O2 -g
+PREFIX   ?= /usr/local
+WARN      = -Wall -Wextra -Wshadow -Wundef -Wmissing-prototypes -Wstrict-prototypes -Wvla -Wno-unused-parameter
+SAN_FLAGS = -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+ifdef SANITIZE
+CFLAGS   := -O1 -g $(SAN_FLAGS)
+endif
 CPPFLAGS += -D_GNU_SOURCE -Isrc -Iinclude
 ALL_CFLAGS = -std=gnu17 $(WARN) $(CFLAGS) $(CPPFLAGS) -ffunction-sections -fdata-sections
-LIBS     = -lbpf -lelf -lz
-SRC     := $(sort $(wildcard src/*/*.c))
-OBJ     := $(SRC:%.c=$(BUILD)/%.o)
+LIBS      = -lbpf -lelf -lz
+# Newer elfutils want zstd beneath a static libelf; pkg-config knows.
+STATIC_LIBS = $(LIBS) $(filter -lzstd,$(shell pkg-config --static --libs libelf 2>/dev/null)) -lz
+
+SRC      := $(sort $(wildcard src/*/*.c))
+OBJ      := $(SRC:%.c=$(BUILD)/%.o)
+DEB_DEPS  = gcc make pkg-config libc6-dev libbpf-dev libelf-dev zlib1g-dev
+DEB_TEST  = jq binutils coreutils util-linux
 
 all: sonde
 
-sonde: $(OBJ)
-	$(CC) $(CFLAGS) $(LDFLAGS) -Wl,--gc-sections -o $@ $^ $(LIBS)
+# The program itself lies in $(BUILD), so that sanitised and plain builds do not tread on each other.
+sonde: $(BUILD)/sonde
+	cp -f $< $@
 
-$(BUILD)/%.o: %.c
+$(BUILD)/sonde: $(OBJ)
+	$(CC) $(CFLAGS) $(LDFLAGS) -Wl,--gc-sections -o $@ $(OBJ) $(LIBS)
+
+static: sonde-static
+
+sonde-static: $(OBJ)
+	$(CC) $(CFLAGS) $(LDFLAGS) -static -Wl,--gc-sections -o $@ $(OBJ) $(STATIC_LIBS)
+	strip $@
+
+# Objects follow the flags: a changed compiler or CFLAGS rebuilds them.
+$(BUILD)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
+$(BUILD)/flags: FORCE
+	@mkdir -p $(BUILD)
+	@echo '$(CC) $(ALL_CFLAGS)' | cmp -s - $@ || echo '$(CC) $(ALL_CFLAGS)' >$@
+
+# Missing Debian packages are installed (root only); everywhere else this only says what is missing.
+deps:
+	@sh scripts/deps $(DEB_DEPS) -- $(DEB_TEST)
+
+demo:
+	@sh scripts/deps $(DEB_DEPS) --
+	@$(MAKE) --no-print-directory sonde
+	@SONDE=./sonde sh scripts/demo
+
+# --- tests: each suite is a folder of test/ with a `run` script; test/run runs them and sums up.
+check: sonde asan layers-build
+	@SONDE=$(CURDIR)/sonde SONDE_ASAN=$(CURDIR)/build-asan/sonde BUILD=$(CURDIR)/$(BUILD) CC='$(CC)' sh test/run
+
+asan:
+	$(MAKE) BUILD=build-asan SANITIZE=1 build-asan/sonde
+
+# The suites that need no kernel, with the sanitised program only.
+check-asan: asan
+	@SONDE=$(CURDIR)/build-asan/sonde SONDE_ASAN=$(CURDIR)/build-asan/sonde BUILD=$(CURDIR)/build-asan CC='$(CC)' \
+		sh test/run layers unit parse sema ir bpf lower kern out exec fuzz
+
+fuzz: asan
+	@FUZZ_SECONDS=$${FUZZ_SECONDS:-600} SONDE=$(CURDIR)/build-asan/sonde SONDE_ASAN=$(CURDIR)/build-asan/sonde \
+		BUILD=$(CURDIR)/build-asan CC='$(CC)' sh test/run fuzz
+
+layers-build: $(OBJ)
+
+layers: $(OBJ)
+	@BUILD=$(BUILD) sh test/layers/run
+
+bench: sonde static
+	@SONDE=$(CURDIR)/sonde SONDE_STATIC=$(CURDIR)/sonde-static CC='$(CC)' sh bench/run
+
+tidy: format-check
+	$(MAKE) BUILD=build-clang CC=clang CFLAGS='-O2 -g -Werror' build-clang/sonde
+
+format-check:
+	@command -v clang-format >/dev/null || { echo "clang-format is not installed"; exit 1; }
+	clang-format --dry-run --Werror $(SRC) $(wildcard src/*/*.h)
+
+install: sonde
+	install -D -m 755 sonde $(DESTDIR)$(PREFIX)/bin/sonde
+
 clean:
-	rm -rf $(BUILD) sonde sonde-static
+	rm -rf build build-asan build-clang $(BUILD) sonde sonde-static
 
 -include $(OBJ:.o=.d)
-.PHONY: all clean
+.PHONY: all static deps demo check asan check-asan fuzz layers-build layers bench tidy format-check install clean FORCE

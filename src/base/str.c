@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Strings: matching, edit distance, growing buffers, and the output boundary:
+ * buf_add_safe() is the one place where bytes that a traced process controls
+ * become text, so that none of them can drive a terminal.
+ */
+#include "base/str.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+bool str_starts(struct str a, const char *prefix)
+{
+	size_t n = strlen(prefix);
+	return a.len >= n && memcmp(a.s, prefix, n) == 0;
+}
+
+/* Iterative: on a mismatch go back to the last star only, so the cost is at most |p| * |s|. */
+bool str_match(const char *p, const char *s)
+{
+	const char *star = NULL, *back = NULL;
+	while (*s) {
+		if (*p == '*') {
+			star = ++p;
+			back = s;
+		} else if (*p == '?' || *p == *s) {
+			p++;
+			s++;
+		} else if (star) {
+			p = star;
+			s = ++back;
+		} else {
+			return false;
+		}
+	}
+	while (*p == '*')
+		p++;
+	return *p == '\0';
+}
+
+int str_distance(const char *a, const char *b, int max)
+{
+	enum { LIM = 64 };
+	int n = (int)strnlen(a, LIM), m = (int)strnlen(b, LIM);
+	if (n == LIM || m == LIM || abs(n - m) > max)
+		return max + 1;
+	int row[LIM + 1];
+	for (int j = 0; j <= m; j++)
+		row[j] = j;
+	for (int i = 1; i <= n; i++) {
+		int diag = row[0];
+		row[0] = i;
+		for (int j = 1; j <= m; j++) {
+			int up = row[j];
+			int d = diag + (a[i - 1] != b[j - 1]);
+			if (up + 1 < d)
+				d = up + 1;
+			if (row[j - 1] + 1 < d)
+				d = row[j - 1] + 1;
+			diag = up;
+			row[j] = d;
+		}
+	}
+	return row[m] > max ? max + 1 : row[m];
+}
+
+void buf_fini(struct buf *b)
+{
+	free(b->s);
+	memset(b, 0, sizeof(*b));
+}
+
+void buf_clear(struct buf *b)
+{
+	b->len = 0;
+	if (b->s)
+		b->s[0] = '\0';
+}
+
+static bool buf_room(struct buf *b, size_t n)
+{
+	if (b->oom)
+		return false;
+	if (b->len + n + 1 <= b->cap)
+		return true;
+	size_t cap = b->cap ? b->cap : 128;
+	while (cap < b->len + n + 1)
+		cap *= 2;
+	char *s = realloc(b->s, cap);
+	if (!s) {
+		b->oom = true;
+		return false;
+	}
+	b->s = s;
+	b->cap = cap;
+	return true;
+}
+
+void buf_add(struct buf *b, const void *p, size_t n)
+{
+	if (!buf_room(b, n))
+		return;
+	if (n)
+		memcpy(b->s + b->len, p, n);
+	b->len += n;
+	b->s[b->len] = '\0';
+}
+
+void buf_addc(struct buf *b, char c)
+{
+	buf_add(b, &c, 1);
+}
+
+void buf_adds(struct buf *b, const char *s)
+{
+	buf_add(b, s, strlen(s));
+}
+
+void buf_pad(struct buf *b, char c, int n)
+{
+	if (n <= 0 || !buf_room(b, (size_t)n))
+		return;
+	memset(b->s + b->len, c, (size_t)n);
+	b->len += (size_t)n;
+	b->s[b->len] = '\0';
+}
+
+void buf_vaddf(struct buf *b, const char *fmt, va_list ap)
+{
+	va_list aq;
+	va_copy(aq, ap);
+	int n = vsnprintf(NULL, 0, fmt, aq);
+	va_end(aq);
+	if (n < 0 || !buf_room(b, (size_t)n))
+		return;
+	vsnprintf(b->s + b->len, (size_t)n + 1, fmt, ap);
+	b->len += (size_t)n;
+}
+
+void buf_addf(struct buf *b, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	buf_vaddf(b, fmt, ap);
+	va_end(ap);
+}
+
+/* Length of the valid UTF-8 sequence at p (of n bytes), or 0; *ret_cp = its code point. */
+static unsigned utf8_decode(const unsigned char *p, size_t n, uint32_t *ret_cp)
+{
+	static const uint32_t least[5] = { 0, 0, 0x80, 0x800, 0x10000 };
+	if (p[0] < 0x80) {
+		*ret_cp = p[0];
+		return 1;
+	}
+	unsigned len = p[0] >= 0xf0 && p[0] <= 0xf4 ? 4 : p[0] >= 0xe0 && p[0] < 0xf0 ? 3 : p[0] >= 0xc2 && p[0] < 0xe0 ? 2 : 0;
+	if (len == 0 || len > n)
+		return 0;
+	uint32_t cp = p[0] & (0x7fu >> len);
+	for (unsigned i = 1; i < len; i++) {
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+		cp = cp << 6 | (p[i] & 0x3f);
+	}
+	if (cp < least[len] || cp > 0x10ffff || (cp >= 0xd800 && cp < 0xe000))
+		return 0;
+	*ret_cp = cp;
+	return len;
+}
+
+/* Code points that steer a terminal or the direction of text, or that cannot be seen. */
+static bool utf8_is_control(uint32_t cp)
+{
+	return cp < 0x20 || (cp >= 0x7f && cp < 0xa0) || (cp >= 0x202a && cp <= 0x202e) || (cp >= 0x2066 && cp <= 0x2069) ||
+	       (cp >= 0x200b && cp <= 0x200f) || cp == 0x61c || cp == 0x2028 || cp == 0x2029 || cp == 0xfeff;
+}
+
+void buf_add_safe(struct buf *b, const void *ptr, size_t n, bool keep_ws)
+{
+	const unsigned char *p = ptr;
+	for (size_t i = 0; i < n;) {
+		uint32_t cp = 0;
+		unsigned len = utf8_decode(p + i, n - i, &cp);
+		if (len && (!utf8_is_control(cp) || (keep_ws && (cp == '\n' || cp == '\t')))) {
+			buf_add(b, p + i, len);
+			i += len;
+			continue;
+		}
+		for (unsigned j = 0; j < (len ? len : 1); j++, i++)
+			buf_addf(b, "\\x%02x", p[i]);
+	}
+}
+
+void buf_add_json(struct buf *b, const void *ptr, size_t n)
+{
+	const unsigned char *p = ptr;
+	for (size_t i = 0; i < n;) {
+		uint32_t cp = 0;
+		unsigned len = utf8_decode(p + i, n - i, &cp);
+		if (len == 0) {
+			buf_addf(b, "\\u00%02x", p[i++]); /* not UTF-8: the byte as Latin-1 */
+			continue;
+		}
+		if (cp == '"' || cp == '\\')
+			buf_addf(b, "\\%c", (int)cp);
+		else if (cp == '\n')
+			buf_adds(b, "\\n");
+		else if (cp == '\r')
+			buf_adds(b, "\\r");
+		else if (cp == '\t')
+			buf_adds(b, "\\t");
+		else if (utf8_is_control(cp))
+			buf_addf(b, "\\u%04x", cp);
+		else
+			buf_add(b, p + i, len);
+		i += len;
+	}
+}

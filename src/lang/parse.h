@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What parse.c (programs, statements, types) and expr.c (expressions) share. */
+#ifndef SONDE_LANG_PARSE_H
+#define SONDE_LANG_PARSE_H
+
+#include "lang/lex.h"
+
+enum { PARSE_DEPTH = 200 };
+
+struct parser {
+	struct lexer lex;
+	struct token tok;     /* the current token */
+	uint32_t prev_hi;     /* end of the one before */
+	uint32_t last_error;
+	uint32_t n_errors;
+	int depth;
+	bool panic;           /* an error was reported and not yet recovered from */
+	bool in_predicate;    /* a '/' before '{' closes */
+	bool seen_config;
+};
+
+struct node *parse_node(struct parser *p, enum node_kind k, uint32_t lo);
+struct node *parse_end(struct parser *p, struct node *n); /* span up to the previous token */
+void parse_advance(struct parser *p);
+bool parse_accept(struct parser *p, enum token_kind k);
+bool parse_expect(struct parser *p, enum token_kind k);
+void parse_error(struct parser *p, uint32_t lo, uint32_t hi, const char *what);
+void parse_error_here(struct parser *p, const char *what);
+bool parse_deeper(struct parser *p); /* false: too deep, reported */
+bool parse_is_word(const struct parser *p, const char *w);
+struct node *parse_type(struct parser *p);
+void parse_type_or_expr(struct parser *p, struct node **ret_type, struct node **ret_expr);
+struct node *parse_block(struct parser *p);
+struct node *parse_expr(struct parser *p);
+struct node *parse_unary(struct parser *p);
+struct node *parse_primary(struct parser *p);
+
+#endif
