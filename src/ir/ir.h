@@ -133,6 +133,10 @@ void ir_cfg(struct func *f);
 void ir_dom(struct func *f); /* calls ir_cfg */
 bool ir_dominates(const struct func *f, uint32_t a, uint32_t b);
 bool ir_ins_is_pure(const struct ins *i); /* op flags, and for CALL the helper's (helper.def) */
+bool ir_ins_is_removable(const struct ins *i); /* when its value is unused */
+const char *ir_helper_name(int64_t id); /* NULL if unknown */
+/* Replace each value r by map[r] where that is not 0 (chains are followed); map has f->ins.n entries. */
+void ir_replace(struct func *f, ref *map);
 
 /* text.c: print and parse back. ir_parse returns NULL and sets *ret_err (arena) on bad input. */
 void ir_print(const struct func *f, struct buf *out);

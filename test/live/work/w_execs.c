@@ -11,7 +11,7 @@ int main(int argc, char **argv)
 
 	say_pid();
 	for (long i = 0; i < n; i++) {
-		char number[16];
+		char number[24];
 		char *args[] = { "w_true", "one", "two words", number, NULL };
 		pid_t child;
 

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bench.bpf.h"
+
+MAP(h, BPF_MAP_TYPE_PERCPU_ARRAY, __u32, struct hist, 1);
+
+SEC("tp/syscalls/sys_enter_write")
+int on_write(struct enter_write *ctx)
+{
+	__u32 zero = 0, slot = log2_slot(ctx->count);
+	struct hist *v = bpf_map_lookup_elem(&h, &zero);
+
+	if (v && slot < 65)
+		v->slot[slot] += 1;
+	return 0;
+}
+
+GPL;

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The passes, from the table in pass.def. */
+#ifndef SONDE_IR_PASS_H
+#define SONDE_IR_PASS_H
+
+#include "ir/ir.h"
+
+void pass_ssa(struct pass_ctx *c);
+void pass_fold(struct pass_ctx *c);
+void pass_sccp(struct pass_ctx *c);
+void pass_branch(struct pass_ctx *c);
+void pass_cse(struct pass_ctx *c);
+void pass_check(struct pass_ctx *c);
+void pass_mem(struct pass_ctx *c);
+void pass_dce(struct pass_ctx *c);
+void pass_sink(struct pass_ctx *c);
+
+#endif
