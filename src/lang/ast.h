@@ -44,6 +44,7 @@ struct node {
 	struct var_sym *var;
 	struct map_sym *map;
 	uint32_t event;    /* lowering: index of its event, + 1 */
+	uint8_t as;        /* enum addr_space: of an aggregate in place */
 	bool checked;
 };
 

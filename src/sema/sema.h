@@ -46,6 +46,7 @@ struct var_sym {
 	bool address_taken;
 	uint32_t index;       /* per clause, dense; lowering's own use */
 	void *lower;          /* lowering's own use */
+	uint32_t loop_depth;  /* for bodies around the declaration */
 };
 enum map_decl_kind { MD_DEFAULT, MD_HASH, MD_LRUHASH, MD_PERCPUHASH, MD_PERCPULRUHASH };
 struct map_sym {

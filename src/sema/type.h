@@ -102,7 +102,9 @@ struct type *type_ptr(struct arena *a, struct type *to, enum addr_space as);
 struct type *type_array(struct arena *a, struct type *elem, uint32_t count);
 /* Lay out fields (offsets, size, align) as the reference 2.1 says. */
 void type_layout(struct type *tuple_or_record);
-bool type_eq(const struct type *x, const struct type *y);
+bool type_eq(const struct type *x, const struct type *y); /* address spaces and flexibility aside */
+/* The type that holds both (reference 2.3), or NULL when there is none; NULL merges with anything. */
+struct type *type_merge(struct arena *a, struct type *x, struct type *y);
 /* As messages and typeinfo print it: "int8", "string[2]", "struct task_struct *", "(int8,string[2])". */
 void type_print(const struct type *t, struct buf *out);
 const char *type_str(struct arena *a, const struct type *t);

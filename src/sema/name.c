@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Name resolution of one clause: variables to symbols by block scope, maps,
+ * builtins, enum constants, #defines, parameters, macros (hygienic: a macro
+ * body sees its parameters and its own variables only). After this no code
+ * compares names. Positional parameters become literals here.
+ */
+#include <stdlib.h>
+
+#include "lang/lex.h"
+#include "sema/sema_priv.h"
+
+struct scope {
+	struct scope *up;
+	struct node *node;
+	VEC(struct var_sym *) vars;
+	uint32_t loop;
+	bool barrier; /* macro body: names outside are not visible */
+};
+struct names {
+	struct sema_ctx *c;
+	struct clause *cl;
+	struct scope *scope;
+	uint32_t loop;
+	int depth;        /* macro nesting */
+	struct node *stack[64];
+};
+
+static void name_expr(struct names *s, struct node **pn);
+
+static struct var_sym *name_lookup(const struct names *s, struct str name)
+{
+	for (struct scope *sc = s->scope; sc; sc = sc->up) {
+		for (uint32_t i = 0; i < sc->vars.n; i++)
+			if (str_eq(sc->vars.v[i]->name, name))
+				return sc->vars.v[i];
+		if (sc->barrier)
+			break;
+	}
+	return NULL;
+}
+
+static struct var_sym *name_declare(struct names *s, struct node *n)
+{
+	struct var_sym *v = arena_new(s->c->a, struct var_sym);
+	v->name = n->str;
+	v->span = n->span;
+	v->index = s->cl->vars.n;
+	v->scope = s->scope->node;
+	v->lower = NULL;
+	v->captured = false;
+	vec_push(s->c->a, &s->cl->vars, v);
+	vec_push(s->c->a, &s->scope->vars, v);
+	n->var = v;
+	/* remember the loop depth of the declaration in `index`-independent way: captured when used deeper */
+	v->loop_depth = s->loop;
+	return v;
+}
+
+static void name_use_var(struct names *s, struct node *n, bool write)
+{
+	struct var_sym *v = name_lookup(s, n->str);
+	if (!v) {
+		diag_add(s->c->d, D_UNDECLARED_VARIABLE, n->span, STR_FMT(n->str));
+		v = name_declare(s, n);
+		v->type = type_error(s->c->a);
+	}
+	n->var = v;
+	if (s->loop > v->loop_depth)
+		v->captured = true;
+	if (write)
+		v->assigned = true;
+	else
+		v->used = true;
+}
+
+static void name_map(struct names *s, struct node *n)
+{
+	struct map_sym *m = map_get(&s->c->maps, n->str);
+	if (!m) {
+		m = arena_new(s->c->a, struct map_sym);
+		m->name = n->str;
+		m->span = n->span;
+		map_put(s->c->a, &s->c->maps, n->str, m);
+		vec_push(s->c->a, &s->c->s->maps, m);
+	}
+	n->map = m;
+}
+
+/* -- macros -- */
+
+static void macro_subst(struct names *s, struct node **pn, const struct node *mac, const struct node *call)
+{
+	struct node *n = *pn;
+	if (!n || n->checked)
+		return;
+	if (n->kind == N_IDENT || n->kind == N_VAR || n->kind == N_MAP) {
+		for (uint32_t i = 0; i < mac->list.n && i < call->list.n; i++) {
+			if (mac->list.v[i]->kind != n->kind || !str_eq(mac->list.v[i]->str, n->str))
+				continue;
+			struct node *arg = node_clone(s->c->a, call->list.v[i]);
+			if (n->kind == N_MAP && n->a && arg->kind == N_MAP) {
+				macro_subst(s, &n->a, mac, call);
+				arg->a = n->a;
+				*pn = arg;
+				return;
+			}
+			*pn = arg;
+			return;
+		}
+		if (n->kind == N_MAP)
+			diag_add(s->c->d, D_MACRO_MAP, n->span, STR_FMT(n->str));
+	}
+	macro_subst(s, &n->a, mac, call);
+	macro_subst(s, &n->b, mac, call);
+	macro_subst(s, &n->c, mac, call);
+	for (uint32_t i = 0; i < n->list.n; i++)
+		macro_subst(s, &n->list.v[i], mac, call);
+}
+
+static const struct node *macro_find(struct names *s, const struct node *n, bool report)
+{
+	const struct node *m = map_get(&s->c->macros, n->str);
+	if (!m)
+		return NULL;
+	for (const struct node *x = m; x; x = x->c) {
+		bool ok = x->list.n == n->list.n;
+		for (uint32_t i = 0; ok && i < n->list.n; i++)
+			if (x->list.v[i]->kind != N_IDENT && x->list.v[i]->kind != n->list.v[i]->kind)
+				ok = false;
+		if (ok)
+			return x;
+	}
+	if (report)
+		diag_add(s->c->d, D_MACRO_ARGS, n->span, STR_FMT(n->str));
+	return NULL;
+}
+
+static void mark_resolved(struct node *n)
+{
+	if (!n)
+		return;
+	n->checked = true;
+	mark_resolved(n->a);
+	mark_resolved(n->b);
+	mark_resolved(n->c);
+	for (uint32_t i = 0; i < n->list.n; i++)
+		mark_resolved(n->list.v[i]);
+}
+
+static void name_macro(struct names *s, struct node **pn, const struct node *mac)
+{
+	struct node *n = *pn;
+	for (int i = 0; i < s->depth; i++) {
+		if (s->stack[i] == mac) {
+			diag_add(s->c->d, D_MACRO_RECURSION, n->span, STR_FMT(n->str));
+			n->kind = N_INT;
+			return;
+		}
+	}
+	if (s->depth == 64) {
+		diag_add(s->c->d, D_MACRO_RECURSION, n->span, STR_FMT(n->str));
+		n->kind = N_INT;
+		return;
+	}
+	for (uint32_t i = 0; i < n->list.n; i++) {
+		if (mac->list.v[i]->kind == N_MAP)
+			name_map(s, n->list.v[i]);
+		else if (mac->list.v[i]->kind == N_VAR && !name_lookup(s, n->list.v[i]->str))
+			name_declare(s, n->list.v[i]);
+		else
+			name_expr(s, &n->list.v[i]);
+		mark_resolved(n->list.v[i]);
+	}
+	struct node *body = node_clone(s->c->a, mac->b);
+	for (uint32_t i = 0; i < body->list.n; i++)
+		macro_subst(s, &body->list.v[i], mac, n);
+	macro_subst(s, &body->a, mac, n);
+	struct scope sc = { .up = s->scope, .node = body, .loop = s->loop, .barrier = true };
+	s->scope = &sc;
+	s->stack[s->depth++] = (struct node *)(uintptr_t)mac;
+	name_expr(s, &body);
+	s->depth--;
+	s->scope = sc.up;
+	*pn = body;
+}
+
+/* -- identifiers -- */
+
+static void name_ident(struct names *s, struct node **pn)
+{
+	struct node *n = *pn;
+	int64_t v;
+	struct type *et = NULL;
+	const struct node *mac = macro_find(s, n, false);
+	if (mac) {
+		name_macro(s, pn, mac);
+		return;
+	}
+	if (n->str.len > 3 && !memcmp(n->str.s, "arg", 3) && n->str.s[3] >= '0' && n->str.s[3] <= '9') {
+		char *end;
+		n->ival = strtol(n->str.s + 3, &end, 10);
+		if (!*end) {
+			n->kind = N_BUILTIN;
+			n->builtin = B_ARGN;
+			return;
+		}
+	}
+	void *b = map_get(&s->c->builtins, n->str);
+	if (b) {
+		n->builtin = (int)(uintptr_t)b;
+		n->kind = builtin_info[n->builtin].flags & BF_VALUE ? N_BUILTIN : N_CALL;
+		return;
+	}
+	struct str *def = map_get(&s->c->defines, n->str);
+	if (def && s->depth < 64) {
+		uint32_t src = diags_add_source(s->c->d, n->str, *def);
+		struct node *e = parse_expression(s->c->a, s->c->d, src);
+		if (e) {
+			struct span sp = n->span;
+			s->stack[s->depth++] = n;
+			*pn = e;
+			name_expr(s, pn);
+			s->depth--;
+			(*pn)->span = sp;
+			return;
+		}
+	}
+	if (s->c->env->facts && s->c->env->facts->ops->enum_value(s->c->env->facts, n->str, &v, &et)) {
+		n->kind = N_INT;
+		n->ival = v;
+		n->type = et;
+		return;
+	}
+	diag_add(s->c->d, D_UNKNOWN_IDENT, n->span, STR_FMT(n->str));
+	const char *near = map_nearest(&s->c->builtins, n->str);
+	if (near)
+		diag_hint(s->c->d, "did you mean '%s'?", near);
+	n->kind = N_INT;
+	n->type = type_error(s->c->a);
+}
+
+static void name_param(struct names *s, struct node *n)
+{
+	struct sema_env *e = s->c->env;
+	if (n->kind == N_PARAMCOUNT) {
+		n->kind = N_INT;
+		n->ival = e->params.n;
+		return;
+	}
+	uint64_t num = (uint64_t)n->ival;
+	n->kind = N_INT;
+	n->ival = 0;
+	if (num > e->params.n || e->params.v[num - 1].len == 0) {
+		diag_add(s->c->d, D_PARAM_EMPTY, n->span, (long long)num);
+		n->str = (struct str){ "", 0 };
+		return;
+	}
+	struct str t = e->params.v[num - 1];
+	bool neg = t.s[0] == '-', uns;
+	uint64_t v;
+	n->str = t;
+	if (lex_integer(s->c->a, neg ? (struct str){ t.s + 1, t.len - 1 } : t, true, &v, &uns)) {
+		n->kind = N_STRING;
+		return;
+	}
+	n->ival = neg ? (int64_t)(0 - v) : (int64_t)v;
+	n->is_unsigned = !neg && uns;
+}
+
+static void name_call(struct names *s, struct node **pn)
+{
+	struct node *n = *pn;
+	const struct node *mac = macro_find(s, n, !map_get(&s->c->builtins, n->str));
+	if (mac) {
+		name_macro(s, pn, mac);
+		return;
+	}
+	void *b = map_get(&s->c->builtins, n->str);
+	if (!b) {
+		if (!map_get(&s->c->macros, n->str)) {
+			diag_add(s->c->d, D_UNKNOWN_FUNCTION, n->span, STR_FMT(n->str));
+			const char *near = map_nearest(&s->c->builtins, n->str);
+			if (near)
+				diag_hint(s->c->d, "did you mean '%s'?", near);
+		}
+		n->kind = N_INT;
+		n->type = type_error(s->c->a);
+		return;
+	}
+	n->builtin = (int)(uintptr_t)b;
+	/* modes and registers given as bare words are not values */
+	bool words = n->builtin == B_NSECS || n->builtin == B_PID || n->builtin == B_TID;
+	for (uint32_t i = 0; i < n->list.n; i++) {
+		if (words && n->list.v[i]->kind == N_IDENT)
+			n->list.v[i]->kind = N_STRING;
+		else
+			name_expr(s, &n->list.v[i]);
+	}
+}
+
+static void name_stmt_target(struct names *s, struct node *n)
+{
+	if (n->kind == N_VAR) {
+		if (n->checked && n->var)
+			return;
+		if (!name_lookup(s, n->str))
+			name_declare(s, n);
+		name_use_var(s, n, true);
+	} else if (n->kind == N_MAP) {
+		if (!n->map)
+			name_map(s, n);
+		name_expr(s, &n->a);
+	}
+}
+
+static void name_children(struct names *s, struct node *n)
+{
+	name_expr(s, &n->a);
+	name_expr(s, &n->b);
+	name_expr(s, &n->c);
+	for (uint32_t i = 0; i < n->list.n; i++)
+		name_expr(s, &n->list.v[i]);
+}
+
+static void name_expr(struct names *s, struct node **pn)
+{
+	struct node *n = *pn;
+	if (!n)
+		return;
+	if (n->checked && n->kind != N_BLOCK)
+		return;
+	switch (n->kind) {
+	case N_VAR:
+		name_use_var(s, n, false);
+		break;
+	case N_MAP:
+		name_map(s, n);
+		name_expr(s, &n->a);
+		break;
+	case N_IDENT:
+		name_ident(s, pn);
+		break;
+	case N_POSPARAM:
+	case N_PARAMCOUNT:
+		name_param(s, n);
+		break;
+	case N_CALL:
+		name_call(s, pn);
+		break;
+	case N_ASSIGN:
+		name_expr(s, &n->b);
+		if (n->op && n->a->kind == N_VAR)
+			name_expr(s, &n->a);
+		name_stmt_target(s, n->a);
+		break;
+	case N_INCDEC:
+		name_stmt_target(s, n->a);
+		break;
+	case N_LET:
+		name_expr(s, &n->b);
+		if (name_lookup(s, n->a->str))
+			diag_add(s->c->d, D_VARIABLE_REDECLARED, n->a->span, STR_FMT(n->a->str));
+		name_declare(s, n->a)->declared_type = n->tref != NULL;
+		if (n->tref && n->tref->a)
+			name_expr(s, &n->tref->a);
+		break;
+	case N_FOR: {
+		struct scope sc = { .up = s->scope, .node = n };
+		if (n->b->kind == N_MAP) {
+			name_map(s, n->b);
+		} else {
+			name_expr(s, &n->b->a);
+			name_expr(s, &n->b->b);
+		}
+		if (name_lookup(s, n->a->str))
+			diag_add(s->c->d, D_VARIABLE_REDECLARED, n->a->span, STR_FMT(n->a->str));
+		s->scope = &sc;
+		s->loop++;
+		name_declare(s, n->a)->assigned = true;
+		name_expr(s, &n->c);
+		s->loop--;
+		s->scope = sc.up;
+		break;
+	}
+	case N_BLOCK: {
+		struct scope sc = { .up = s->scope, .node = n };
+		s->scope = &sc;
+		for (uint32_t i = 0; i < n->list.n; i++)
+			name_expr(s, &n->list.v[i]);
+		name_expr(s, &n->a);
+		s->scope = sc.up;
+		break;
+	}
+	case N_SIZEOF:
+	case N_OFFSETOF:
+	case N_TYPEINFO:
+		/* a bare word may name a type */
+		if (n->a && n->a->kind == N_IDENT && !map_get(&s->c->builtins, n->a->str)) {
+			struct node *t = node_new(s->c->a, N_TYPEREF, n->a->span);
+			t->str = n->a->str;
+			n->tref = t;
+			n->a = NULL;
+		} else {
+			name_expr(s, &n->a);
+		}
+		break;
+	case N_CAST:
+		if (n->tref && n->tref->a)
+			name_expr(s, &n->tref->a);
+		name_expr(s, &n->a);
+		break;
+	default:
+		name_children(s, n);
+	}
+}
+
+void sema_names(struct sema_ctx *c, struct clause *cl)
+{
+	struct names s = { .c = c, .cl = cl };
+	struct scope sc = { .node = cl->body };
+	s.scope = &sc;
+	if (cl->predicate)
+		name_expr(&s, &cl->predicate);
+	name_expr(&s, &cl->body);
+}
