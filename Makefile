@@ -4,7 +4,9 @@
 # SANITIZE=1   address and undefined-behaviour sanitizers (what `make check-asan` uses, in build-asan)
 # PREFIX, DESTDIR for `make install`
 
-CC       ?= gcc
+ifeq ($(origin CC),default)
+CC        = gcc
+endif
 BUILD    ?= build
 CFLAGS   ?= -O2 -g
 PREFIX   ?= /usr/local
@@ -38,6 +40,12 @@ static: sonde-static
 sonde-static: $(OBJ)
 	$(CC) $(CFLAGS) $(LDFLAGS) -static -Wl,--gc-sections -o $@ $(OBJ) $(STATIC_LIBS)
 	strip $@
+
+# Everything but main(), for the test drivers of test/*/.
+LIB_OBJ  := $(filter-out $(BUILD)/src/cli/main.o,$(OBJ))
+$(BUILD)/libsonde.a: $(LIB_OBJ)
+	@rm -f $@
+	ar rcs $@ $(LIB_OBJ)
 
 # Objects follow the flags: a changed compiler or CFLAGS rebuilds them.
 $(BUILD)/%.o: %.c $(BUILD)/flags

@@ -91,6 +91,7 @@ enum event_kind {
 struct event_arg {
 	struct type *type;
 	uint32_t offset; /* of the value in the payload; strings with `packed`: of a u16 length, see below */
+	bool trusted;    /* a literal of the script: printed unescaped */
 	bool packed;     /* the bytes lie in the tail, in argument order, each `u16 at offset` long (NUL included) */
 };
 struct event {

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Output: what a session produces is data until here. run/ calls the functions of struct out_ops; text.c and json.c
+ * implement them; no producer asks which one it is. Formats to the byte: language reference 5.
+ *
+ * Everything that a traced process controls (comm, strings, keys, paths) is escaped here and nowhere else
+ * (buf_add_safe, buf_add_json).
+ */
+#ifndef SONDE_OUT_OUT_H
+#define SONDE_OUT_OUT_H
+
+#include "ir/module.h"
+
+/* What rendering needs besides the bytes. Callbacks may be NULL: then numbers are printed. */
+struct out_env {
+	const struct module *module;  /* names of attach points (T_PROBE), interned strings */
+	struct str trunc_trailer;     /* appended to a string that fills its type without a NUL: ".." */
+	int64_t wall_minus_boot_ns;   /* CLOCK_REALTIME - CLOCK_BOOTTIME */
+	int64_t wall_minus_tai_ns;    /* CLOCK_REALTIME - CLOCK_TAI */
+	void *arg;
+	bool (*ksym)(void *arg, uint64_t addr, struct buf *ret);
+	bool (*usym)(void *arg, uint64_t addr, uint32_t pid, struct buf *ret);
+	bool (*cgroup_path)(void *arg, uint64_t id, struct buf *ret);
+};
+
+/* value.c: one value of `type` at `p`, of which `avail` bytes are valid (a shorter record never reads past it: what is
+ * missing prints as zero/empty). Aggregation types take their merged layout (type.h), AVG divides here.
+ * `trusted`: a string that is the script's own literal: not escaped. */
+void out_value_text(const struct out_env *e, const struct type *t, const void *p, uint32_t avail, bool trusted, struct buf *ret);
+void out_value_json(const struct out_env *e, const struct type *t, const void *p, uint32_t avail, struct buf *ret);
+/* The text of a map key: outer parentheses of a tuple stripped. */
+void out_key_text(const struct out_env *e, const struct type *t, const void *p, struct buf *ret);
+
+/* format.c: printf. The arguments of one record (payload of len bytes) by ev->fmt; reference 4.3. Escapes of the
+ * script's format string are already resolved; they pass unchanged. */
+void out_format(const struct out_env *e, const struct event *ev, const void *payload, uint32_t len, struct buf *ret);
+/* hist.c: the rows of a histogram (hist, lhist) in text and JSON, reference 5.4. `buckets`: type_agg_buckets() of them,
+ * already divided by `div`. */
+void out_hist_text(const struct type *t, const uint64_t *buckets, struct buf *ret);
+void out_hist_json(const struct type *t, const uint64_t *buckets, struct buf *ret);
+
+/* strftime with %f (6 digits of microseconds), %l (3, ms), %k (9, ns) added. Wall-clock ns. */
+void out_strftime(const char *fmt, int64_t wall_ns, bool safe, struct buf *ret);
+
+/* A map ready to print: rows merged over CPUs and in the order of printing (run/agg.c does both). */
+struct out_row {
+	const void *key;   /* key_size bytes; NULL when unkeyed */
+	const void *value; /* merged: non-aggregations: the value; else words as type.h says, without per-CPU copies */
+};
+struct out_map {
+	struct str name;   /* "@x" */
+	const struct type *key, *value; /* key NULL: unkeyed */
+	uint32_t value_size;
+	const struct out_row *rows;
+	uint32_t n;
+	uint64_t div;      /* 0 and 1: as they are */
+};
+
+enum out_text_kind { OUT_PRINTF, OUT_TIME, OUT_CAT, OUT_JOIN, OUT_SYSTEM };
+enum out_loss {
+	LOSS_RING,    /* records that did not fit the ring */
+	LOSS_MAP,     /* updates refused by a full map */
+	LOSS_USER,    /* reads of user memory that failed */
+	LOSS_KERNEL,  /* reads of kernel memory that failed */
+	LOSS_SKIP,    /* events skipped: no scratch slot (nesting) or the kernel's recursion guard */
+	LOSS_ATTACH,  /* probes that did not attach */
+	LOSS_DIV, LOSS_BOUNDS, /* divisions by zero, indices out of bounds: results were replaced */
+	LOSS_COUNT
+};
+extern const char *const out_loss_name[LOSS_COUNT]; /* "ring_full", ...: names in JSON and in docs */
+struct out_verdict {
+	uint64_t n[LOSS_COUNT];
+	VEC(const char *) attach; /* one text each: probe and reason */
+};
+
+struct out;
+struct out_ops {
+	void (*attached)(struct out *, uint32_t n_probes);
+	void (*text)(struct out *, enum out_text_kind, const char *s, size_t n); /* already formatted */
+	void (*value)(struct out *, const struct event_arg *, const void *payload, uint32_t len); /* print(value) */
+	void (*map)(struct out *, const struct out_map *); /* print(@m) and at exit */
+	void (*message)(struct out *, enum event_kind /* EV_ERRORF, EV_WARNF, EV_RUNTIME */, const struct diags *, struct span,
+			const char *text, size_t n); /* stderr in text mode */
+	void (*lost)(struct out *, uint64_t n);                     /* since the last call, stderr in text mode */
+	void (*end)(struct out *);                                  /* before the maps are printed at exit: "\n\n" in text */
+	void (*verdict)(struct out *, const struct out_verdict *);  /* says nothing when all is zero */
+};
+struct out {
+	const struct out_ops *ops;
+	const struct out_env *env;
+	struct buf buf;      /* not yet written */
+	int fd;              /* results */
+	int err_fd;          /* messages in text mode: 2 */
+	enum { OUT_BUF_LINE, OUT_BUF_FULL, OUT_BUF_NONE } buffering;
+	bool quiet;          /* no "Attached N probes" */
+	bool no_warnings;
+	int error;           /* -errno of the first failed write; then output is dropped and the session ends (-EPIPE quietly) */
+};
+extern const struct out_ops out_text_ops, out_json_ops;
+/* write.c: hand buf to the descriptor. Short writes and EINTR are handled; sets error. */
+void out_flush(struct out *o);
+/* Called by ops after each item: flushes as `buffering` says. */
+void out_item_done(struct out *o);
+
+#endif
