@@ -83,6 +83,8 @@ struct sema_config { /* config block and environment (reference 6.3) */
 void sema_config_init(struct sema_config *c);
 bool sema_config_set(struct sema_config *c, struct diags *d, struct str key, struct str value, struct span span);
 
+struct sema_setting { struct str key, value; };
+
 struct sema_env {
 	struct arena *arena;
 	struct diags *diags;
@@ -91,6 +93,7 @@ struct sema_env {
 	struct provider_env prov;
 	VEC(struct str) params; /* positional */
 	VEC(struct str) named;  /* "--name=value" words after -- */
+	VEC(struct sema_setting) settings; /* BPFTRACE_* of the environment: sema_config_set after the config block, which they override */
 	bool unsafe;
 	bool has_child;         /* -c */
 	uint32_t ncpus;         /* possible CPUs */
