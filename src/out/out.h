@@ -17,6 +17,8 @@ struct out_env {
 	struct str trunc_trailer;     /* appended to a string that fills its type without a NUL: ".." */
 	int64_t wall_minus_boot_ns;   /* CLOCK_REALTIME - CLOCK_BOOTTIME */
 	int64_t wall_minus_tai_ns;    /* CLOCK_REALTIME - CLOCK_TAI */
+	bool json;                    /* out_format and out_join leave the escaping to out_json_ops.text: set it exactly with those
+	                               * ops, so that the string in the record holds the bytes that were traced */
 	void *arg;
 	bool (*ksym)(void *arg, uint64_t addr, struct buf *ret);
 	bool (*usym)(void *arg, uint64_t addr, uint32_t pid, struct buf *ret);
@@ -34,12 +36,15 @@ void out_key_text(const struct out_env *e, const struct type *t, const void *p, 
 /* format.c: printf. The arguments of one record (payload of len bytes) by ev->fmt; reference 4.3. Escapes of the
  * script's format string are already resolved; they pass unchanged. */
 void out_format(const struct out_env *e, const struct event *ev, const void *payload, uint32_t len, struct buf *ret);
+/* EV_JOIN: the NUL-terminated strings of the payload with ev->fmt between them. No newline: text() of OUT_JOIN adds it. */
+void out_join(const struct out_env *e, const struct event *ev, const void *payload, uint32_t len, struct buf *ret);
 /* hist.c: the rows of a histogram (hist, lhist) in text and JSON, reference 5.4. `buckets`: type_agg_buckets() of them,
  * already divided by `div`. */
 void out_hist_text(const struct type *t, const uint64_t *buckets, struct buf *ret);
 void out_hist_json(const struct type *t, const uint64_t *buckets, struct buf *ret);
 
-/* strftime with %f (6 digits of microseconds), %l (3, ms), %k (9, ns) added. Wall-clock ns. */
+/* strftime with %f (6 digits of microseconds), %l (3, ms), %k (9, ns) added. Wall-clock ns. `safe`: the result is escaped, but
+ * for newlines and tabs (a format that is not the script's own). */
 void out_strftime(const char *fmt, int64_t wall_ns, bool safe, struct buf *ret);
 
 /* A map ready to print: rows merged over CPUs and in the order of printing (run/agg.c does both). */
@@ -76,8 +81,11 @@ struct out_verdict {
 struct out;
 struct out_ops {
 	void (*attached)(struct out *, uint32_t n_probes);
-	void (*text)(struct out *, enum out_text_kind, const char *s, size_t n); /* already formatted */
-	void (*value)(struct out *, const struct event_arg *, const void *payload, uint32_t len); /* print(value) */
+	/* Already formatted. OUT_JOIN and OUT_SYSTEM get a newline more in text mode; OUT_CAT and OUT_SYSTEM (contents of files,
+	 * output of commands) come as they were read and are escaped here, but for newlines and tabs. */
+	void (*text)(struct out *, enum out_text_kind, const char *s, size_t n);
+	/* print(value). A packed string's bytes are the last ones of the payload. */
+	void (*value)(struct out *, const struct event_arg *, const void *payload, uint32_t len);
 	void (*map)(struct out *, const struct out_map *); /* print(@m) and at exit */
 	void (*message)(struct out *, enum event_kind /* EV_ERRORF, EV_WARNF, EV_RUNTIME */, const struct diags *, struct span,
 			const char *text, size_t n); /* stderr in text mode */
@@ -99,6 +107,10 @@ struct out {
 extern const struct out_ops out_text_ops, out_json_ops;
 /* write.c: hand buf to the descriptor. Short writes and EINTR are handled; sets error. */
 void out_flush(struct out *o);
+/* The same for a message: what is in buf goes first, then the text to err_fd, whose errors are nobody's. */
+void out_flush_err(struct out *o, const char *s, size_t n);
+/* Between the rows of one long item: keeps buf small, whatever the buffering. */
+void out_item_part(struct out *o);
 /* Called by ops after each item: flushes as `buffering` says. */
 void out_item_done(struct out *o);
 

@@ -27,7 +27,7 @@ enum type_kind {
 	T_FUNC,      /* C function, only behind a pointer */
 	T_INET,      /* 24: i64 address family, 16 bytes of address */
 	T_MAC,       /* 6 */
-	T_TIMESTAMP, /* 16: u32 format id (index in module.events' style: string id), u32 clock mode, u64 ns */
+	T_TIMESTAMP, /* 16: u32 format id (index in module.strings), u32 enum clock_mode, u64 ns */
 	T_KSYM,      /* 8: address */
 	T_USYM,      /* 16: u64 address, u32 pid, u32 probe */
 	T_USERNAME,  /* 8: uid */
@@ -38,6 +38,9 @@ enum type_kind {
 	T_COUNT, T_SUM, T_MIN, T_MAX, T_AVG, T_STATS, T_HIST, T_LHIST, T_TSERIES,
 	T_KIND_COUNT
 };
+
+/* What the ns of a T_TIMESTAMP count from: nsecs(boot), nsecs(tai), nsecs(sw_tai). The monotonic clock is refused by sema. */
+enum clock_mode { CLOCK_MODE_BOOT, CLOCK_MODE_TAI, CLOCK_MODE_SW_TAI };
 
 enum addr_space { AS_NONE, AS_KERNEL, AS_USER, AS_BTF /* trusted kernel pointer: direct loads */, AS_CTX };
 
