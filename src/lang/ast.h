@@ -35,6 +35,7 @@ struct node {
 	int64_t ival;      /* integers: the 64 bits */
 	bool is_unsigned;  /* INT: does not fit int64, or 'u' suffix */
 	bool paren;        /* was parenthesised */
+	bool param;        /* INT, STRING: from a positional parameter, str is its text */
 	struct node *a, *b, *c;
 	struct node *tref; /* TYPEREF */
 	VEC(struct node *) list;

@@ -28,6 +28,35 @@ struct names {
 
 static void name_expr(struct names *s, struct node **pn);
 
+/*
+ * The argument of sizeof, offsetof, typeinfo, typeof: a type (*tref) or an expression (*a). A bare word is an expression
+ * to the parser; here it is decided whether it names a value (macro, builtin, constant) or a type. A macro parameter that
+ * was given as typeof(T) arrives as N_TYPEOF.
+ */
+static void name_type_arg(struct names *s, struct node **tref, struct node **a)
+{
+	if (*a && (*a)->kind == N_TYPEOF) {
+		struct node *t = *a;
+		name_type_arg(s, &t->tref, &t->a);
+		*tref = t->tref;
+		*a = t->a;
+		return;
+	}
+	if (*tref && (*tref)->a)
+		name_type_arg(s, &(*tref)->tref, &(*tref)->a);
+	if (!*a)
+		return;
+	if ((*a)->kind == N_IDENT && !map_get(&s->c->builtins, (*a)->str) && !map_get(&s->c->macros, (*a)->str) &&
+	    !map_get(&s->c->defines, (*a)->str) && sema_named_type(s->c, 0, (*a)->str)) {
+		struct node *t = node_new(s->c->a, N_TYPEREF, (*a)->span);
+		t->str = (*a)->str;
+		*tref = t;
+		*a = NULL;
+		return;
+	}
+	name_expr(s, a);
+}
+
 static struct var_sym *name_lookup(const struct names *s, struct str name)
 {
 	for (struct scope *sc = s->scope; sc; sc = sc->up) {
@@ -110,6 +139,26 @@ static void macro_subst(struct names *s, struct node **pn, const struct node *ma
 		}
 		if (n->kind == N_MAP)
 			diag_add(s->c->d, D_MACRO_MAP, n->span, STR_FMT(n->str));
+	}
+	/* a type parameter: typeof(T) given for a bare word in the place of a type */
+	for (uint32_t i = 0; n->tref && i < mac->list.n && i < call->list.n; i++) {
+		struct node *t = n->tref, *arg = call->list.v[i];
+		if (t->kind != N_TYPEREF || t->ival || t->a || mac->list.v[i]->kind != N_IDENT || arg->kind != N_TYPEOF ||
+		    !str_eq(t->str, mac->list.v[i]->str))
+			continue;
+		struct node *to = node_clone(s->c->a, arg);
+		if (to->tref && !to->a) {
+			for (uint32_t k = 0; k < t->list.n; k++)
+				vec_push(s->c->a, &to->tref->list, t->list.v[k]);
+			n->tref = to->tref;
+		} else {
+			to->kind = N_TYPEREF;
+			to->list.n = 0;
+			for (uint32_t k = 0; k < t->list.n; k++)
+				vec_push(s->c->a, &to->list, t->list.v[k]);
+			n->tref = to;
+		}
+		break;
 	}
 	macro_subst(s, &n->a, mac, call);
 	macro_subst(s, &n->b, mac, call);
@@ -226,6 +275,13 @@ static void name_ident(struct names *s, struct node **pn)
 			return;
 		}
 	}
+	struct enum_const *ec = map_get(&s->c->enums, n->str);
+	if (ec) {
+		n->kind = N_INT;
+		n->ival = ec->value;
+		n->type = ec->type;
+		return;
+	}
 	if (s->c->env->facts && s->c->env->facts->ops->enum_value(s->c->env->facts, n->str, &v, &et)) {
 		n->kind = N_INT;
 		n->ival = v;
@@ -251,6 +307,7 @@ static void name_param(struct names *s, struct node *n)
 	uint64_t num = (uint64_t)n->ival;
 	n->kind = N_INT;
 	n->ival = 0;
+	n->param = true;
 	if (num > e->params.n || e->params.v[num - 1].len == 0) {
 		diag_add(s->c->d, D_PARAM_EMPTY, n->span, (long long)num);
 		n->str = (struct str){ "", 0 };
@@ -289,12 +346,25 @@ static void name_call(struct names *s, struct node **pn)
 		return;
 	}
 	n->builtin = (int)(uintptr_t)b;
+	if (builtin_info[n->builtin].flags & BF_LATER && n->builtin != B_TSERIES)
+		return; /* will be refused; its words may be modes, members, types */
 	/* modes and registers given as bare words are not values */
 	bool words = n->builtin == B_NSECS || n->builtin == B_PID || n->builtin == B_TID;
 	for (uint32_t i = 0; i < n->list.n; i++) {
-		if (words && n->list.v[i]->kind == N_IDENT)
-			n->list.v[i]->kind = N_STRING;
-		else
+		struct node *x = n->list.v[i];
+		if (words && x->kind == N_IDENT)
+			x->kind = N_STRING;
+		else if (n->builtin == B_CONTAINER_OF && i == 2)
+			continue; /* a member's name */
+		else if (n->builtin == B_CONTAINER_OF && i == 1 && (x->kind == N_IDENT || x->kind == N_TYPEOF)) {
+			struct node *t = node_new(s->c->a, N_TYPEOF, x->span);
+			if (x->kind == N_IDENT)
+				t->a = x;
+			else
+				*t = *x;
+			name_type_arg(s, &t->tref, &t->a);
+			n->list.v[i] = t;
+		} else
 			name_expr(s, &n->list.v[i]);
 	}
 }
@@ -362,8 +432,8 @@ static void name_expr(struct names *s, struct node **pn)
 		if (name_lookup(s, n->a->str))
 			diag_add(s->c->d, D_VARIABLE_REDECLARED, n->a->span, STR_FMT(n->a->str));
 		name_declare(s, n->a)->declared_type = n->tref != NULL;
-		if (n->tref && n->tref->a)
-			name_expr(s, &n->tref->a);
+		if (n->tref)
+			name_type_arg(s, &n->tref, &(struct node *){ NULL });
 		break;
 	case N_FOR: {
 		struct scope sc = { .up = s->scope, .node = n };
@@ -395,19 +465,11 @@ static void name_expr(struct names *s, struct node **pn)
 	case N_SIZEOF:
 	case N_OFFSETOF:
 	case N_TYPEINFO:
-		/* a bare word may name a type */
-		if (n->a && n->a->kind == N_IDENT && !map_get(&s->c->builtins, n->a->str)) {
-			struct node *t = node_new(s->c->a, N_TYPEREF, n->a->span);
-			t->str = n->a->str;
-			n->tref = t;
-			n->a = NULL;
-		} else {
-			name_expr(s, &n->a);
-		}
+		name_type_arg(s, &n->tref, &n->a);
 		break;
 	case N_CAST:
-		if (n->tref && n->tref->a)
-			name_expr(s, &n->tref->a);
+		if (n->tref)
+			name_type_arg(s, &n->tref, &(struct node *){ NULL });
 		name_expr(s, &n->a);
 		break;
 	default:

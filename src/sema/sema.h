@@ -13,7 +13,25 @@
  * with N_UNARY O_DEREF, so FIELD's operand is a struct or record in place; `->` is gone. N_ASSIGN with a compound
  * operator stays (lowering makes `+=` on maps atomic); its b has the result type. A predicate is the clause's `predicate` (bool-typed
  * or integer/pointer condition). Conditions may be T_BOOL, T_INT, T_PTR, castable aggregation.
+ *
+ * Calls and builtin values as lowering sees them (call.c, value.c, comptime.c):
+ *   values           N_BUILTIN; pid(), nsecs(tai), ... too. ival: argN's N; nsecs: enum nsecs_mode; pid, tid: 1 = initial name space
+ *   delete has_key   list = [MAP]; the key, if any, in the MAP's a, whatever way it was written
+ *   len clear zero   list = [MAP without a]
+ *   print            [MAP without a, INT top, INT div]: the whole map; [MAP with a] of aggregation type: that element,
+ *                    printed by the reader; anything else: a value
+ *   printf & Co.     list[0] N_STRING; time, join's delimiter, strftime's format are N_STRING, too
+ *   strftime         ival: enum nsecs_mode of its second argument
+ *   hist lhist       list[0]: the value, 64 bits; the parameters are in the type (agg)
+ *   sum min max avg stats, exit   list[0]: 64 bits
+ *   str buf          the size limit is in the type; list[1], when there, an integer that may be larger or smaller
+ *   strncmp strlen   strings only; strncmp's list[2] is N_INT
+ *   reg              ival: offset in struct pt_regs
+ *   folded or expanded, never seen: kaddr pton cpid (without child) has_cpid probetype usermode (where constant) ppid pcomm
+ *                    leader_* assert static_assert fail getopt is_* strcap container_of kfunc_exist default_str_length ...
  */
+enum nsecs_mode { NSECS_BOOT, NSECS_MONOTONIC, NSECS_TAI, NSECS_SW_TAI };
+
 #ifndef SONDE_SEMA_SEMA_H
 #define SONDE_SEMA_SEMA_H
 

@@ -13,7 +13,9 @@ struct sema_ctx {
 	struct diags *d;
 	struct map macros;  /* name -> list of N_MACRO (first; chained by ->c) */
 	struct map defines; /* name -> text (struct str *) */
-	struct map ctypes;  /* "struct x" -> struct type */
+	struct map ctypes;  /* "struct x", "union x", "enum x", typedef "x" -> struct type: defined by the program's C text */
+	struct map enums;   /* enum constant of the C text -> struct enum_const */
+	struct map getopts; /* option name -> struct getopt_opt */
 	struct map maps;    /* "@x" -> struct map_sym */
 	struct map builtins;/* name -> builtin id */
 	struct node *program;
@@ -34,9 +36,18 @@ bool sema_fold(struct sema_ctx *c, struct node *n);    /* literal folding of one
 void sema_set_int(struct sema_ctx *c, struct node *n, uint64_t v, bool neg_ok);
 struct type *sema_literal_type(struct sema_ctx *c, int64_t v, bool is_unsigned);
 struct type *sema_call(struct sema_ctx *c, struct node *n); /* call.c */
+struct enum_const { int64_t value; struct type *type; };
+struct type *sema_named_type(struct sema_ctx *c, char keyword, struct str name); /* ctype.c: NULL if unknown */
+void sema_getopt_check(struct sema_ctx *c); /* comptime.c: unknown options; after inference */
 struct type *sema_expr(struct sema_ctx *c, struct node **pn); /* infer.c */
 void sema_coerce(struct sema_ctx *c, struct node **pn, struct type *t);
-struct type *sema_builtin_value(struct sema_ctx *c, struct node *n);
+struct type *sema_builtin_value(struct sema_ctx *c, struct node *n); /* value.c */
+struct type *sema_comptime(struct sema_ctx *c, struct node *n); /* comptime.c: calls that fold or expand */
+void sema_format(struct sema_ctx *c, struct node *call); /* printf.c: list[0] is a literal, the rest inferred */
+const char *sema_base_name(const struct type *t); /* "int", "string", "pointer": as messages about arguments say */
+struct node *sema_node_call(struct sema_ctx *c, int builtin, struct span span);
+bool sema_char_like(const struct type *t); /* int8, uint8: elements of C strings */
+struct type *sema_become(struct sema_ctx *c, struct node *n, struct node *by); /* n turns into `by`, inferred */
 enum addr_space sema_space(const struct clause *cl);
 void sema_access(struct sema_ctx *c, struct node *map_node, bool keyed, struct type *key);
 #define SERR(c, ...) ((c)->final ? (void)diag_add((c)->d, __VA_ARGS__) : (void)0)
