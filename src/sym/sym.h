@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Symbols of programs and libraries: ELF files, where libraries are found, and
+ * where instructions begin. Files may be of any origin: nothing here trusts them.
+ */
+#ifndef SONDE_SYM_SYM_H
+#define SONDE_SYM_SYM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/vec.h"
+
+/* -- elf.c: one file -- */
+struct sym_elf;
+struct sym {
+	const char *name; /* without its version; lives as long as the sym_elf */
+	uint64_t addr, size;
+	bool is_ifunc;    /* its address is that of the resolver, not of the function */
+	bool is_weak, is_local;
+};
+/* The file at `path`; 0, or -errno (-ENOEXEC: not an ELF file of this machine's word size, or damaged beyond use). */
+int sym_elf_open(const char *path, struct sym_elf **ret);
+void sym_elf_close(struct sym_elf *e);
+bool sym_elf_is_native(const struct sym_elf *e);  /* of this processor */
+bool sym_elf_is_pie(const struct sym_elf *e);     /* position-independent: program or library */
+bool sym_elf_is_stripped(const struct sym_elf *e);/* has no symbol table, only exported names */
+/* File offset of an address in an executable segment; false if there is none. */
+bool sym_elf_offset(const struct sym_elf *e, uint64_t addr, uint64_t *ret_offset);
+/* The function of that name. Of several local ones the first; global before local. */
+bool sym_elf_find(const struct sym_elf *e, const char *name, struct sym *ret);
+/* The function that contains the address. */
+bool sym_elf_at(const struct sym_elf *e, uint64_t addr, struct sym *ret);
+/* Every function whose name matches (`*`, `?`), in order of address and each address once, by its plainest name. Stops when
+ * `each` returns false. Returns how many. */
+uint32_t sym_elf_each(const struct sym_elf *e, const char *pattern, bool (*each)(void *arg, const struct sym *s), void *arg);
+/* Bytes of the text at an address; how many were read, at most n. */
+uint32_t sym_elf_text(const struct sym_elf *e, uint64_t addr, uint8_t *ret, uint32_t n);
+
+/* -- insn.c -- */
+/* Length of the instruction at p (x86-64), or 0 when it is not a known one or longer than n. */
+uint32_t sym_insn_length(const uint8_t *p, uint32_t n);
+/* Does an instruction begin at `offset` bytes behind the start of the function? -1: cannot tell. */
+int sym_insn_boundary(const uint8_t *text, uint32_t n, uint32_t offset);
+
+/* -- lib.c: which file? -- */
+/* Where the file system of a process is: "" when it is ours, else "/proc/PID/root". */
+const char *sym_root(struct arena *a, int pid);
+/* Follow every symbolic link of `path` inside `root`. The path as seen inside, or NULL with -errno in *ret_err. */
+const char *sym_path_resolve(struct arena *a, const char *root, const char *path, int *ret_err);
+/* A library by short name ("c", "libc", "libc.so.6"), as the dynamic loader would find it. Inside `root`, or NULL. */
+const char *sym_lib_find(struct arena *a, const char *root, const char *name);
+/* The same among what process `pid` has mapped. */
+const char *sym_lib_mapped(struct arena *a, int pid, const char *name);
+/* A program in PATH. */
+const char *sym_program_find(struct arena *a, const char *root, const char *name);
+/* Files mapped executable by a process, each once. */
+struct sym_paths { VEC(const char *) list; };
+int sym_mapped(struct arena *a, int pid, struct sym_paths *ret);
+/* The entries of an ld.so.cache image, for tests too: calls `each` until it returns false. false: not a cache. */
+bool sym_cache_each(const void *image, size_t size, bool (*each)(void *arg, const char *soname, const char *path), void *arg);
+/* Is `soname` ("libssl.so.3") what `name` ("ssl", "libssl", "libssl.so") asks for? */
+bool sym_lib_matches(const char *soname, const char *name);
+
+#endif
