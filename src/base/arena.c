@@ -2,7 +2,8 @@
 /*
  * Arena: a chain of chunks that only grows. The compile side allocates from
  * one arena and frees it whole, so none of its data structures has an owner to
- * remember. Chunks double from 16 KiB to 1 MiB; what is larger gets its own.
+ * remember. Chunks double from 16 KiB to 1 MiB; what is larger gets its own
+ * and leaves the current chunk in use.
  */
 #include "base/arena.h"
 
@@ -50,6 +51,11 @@ static void *arena_chunk_alloc(struct arena *a, size_t size)
 	if (!c)
 		arena_oom(a);
 	c->size = want;
+	if (size > CHUNK_MAX && a->head) {
+		c->next = a->head->next;
+		a->head->next = c;
+		return c->data;
+	}
 	c->next = a->head;
 	a->head = c;
 	a->cur = c->data + size;

@@ -103,7 +103,7 @@ bool diag_locate(const struct diags *d, uint32_t off, const struct source **ret_
 	uint32_t pos = off - s->base, line = 1, bol = 0;
 	if (pos > s->text.len)
 		pos = s->text.len;
-	for (const char *p = s->text.s; (p = memchr(p, '\n', (size_t)(s->text.s + pos - p))); p++) {
+	for (const char *p = s->text.s; pos && (p = memchr(p, '\n', (size_t)(s->text.s + pos - p))); p++) {
 		line++;
 		bol = (uint32_t)(p + 1 - s->text.s);
 	}
@@ -113,8 +113,28 @@ bool diag_locate(const struct diags *d, uint32_t off, const struct source **ret_
 	return true;
 }
 
-/* One line of the source: tabs as four spaces when `expand`; control bytes made visible. Returns columns up to byte `upto`. */
-static void diag_line(const struct source *s, uint32_t line, bool expand, struct buf *out)
+/* Where a span begins and ends, in its one source. */
+struct place {
+	const struct source *src;
+	uint32_t line, col, end_line, end_col;
+};
+
+static bool diag_find(const struct diags *d, struct span span, struct place *ret)
+{
+	struct place p;
+	const struct source *s;
+	if (!diag_locate(d, span.lo, &p.src, &p.line, &p.col))
+		return false;
+	/* A span that ends before it begins, or in another file, is shown as its begin. */
+	if (span.hi < span.lo || !diag_locate(d, span.hi, &s, &p.end_line, &p.end_col) || s != p.src) {
+		p.end_line = p.line;
+		p.end_col = p.col;
+	}
+	*ret = p;
+	return true;
+}
+
+static struct str diag_text_line(const struct source *s, uint32_t line)
 {
 	const char *p = s->text.s, *end = p + s->text.len;
 	for (uint32_t l = 1; l < line && p < end; l++) {
@@ -122,66 +142,89 @@ static void diag_line(const struct source *s, uint32_t line, bool expand, struct
 		p = nl ? nl + 1 : end;
 	}
 	const char *nl = p < end ? memchr(p, '\n', (size_t)(end - p)) : NULL;
-	size_t n = (size_t)((nl ? nl : end) - p);
-	if (n > 4096)
-		n = 4096;
+	return (struct str){ p, (uint32_t)((nl ? nl : end) - p) };
+}
+
+enum { LINE_MAX_SHOWN = 4096, LINES_MAX_SHOWN = 20 };
+
+/* Part of a source line: control bytes made visible, tabs as four spaces when `expand`. */
+static void diag_show(const char *p, size_t n, bool expand, struct buf *out)
+{
+	if (n > LINE_MAX_SHOWN)
+		n = LINE_MAX_SHOWN;
 	for (size_t i = 0; i < n;) {
 		size_t j = i;
 		while (j < n && p[j] != '\t')
 			j++;
 		buf_add_safe(out, p + i, j - i, true);
 		if (j < n)
-			expand ? buf_adds(out, "    ") : buf_addc(out, '\t');
+			buf_adds(out, expand ? "    " : "\t");
 		i = j + 1;
 	}
-	buf_addc(out, '\n');
 }
 
-static void diag_tildes(const struct source *s, uint32_t line, uint32_t col, uint32_t end, struct buf *out)
+/* Columns of a terminal that the first n bytes of a line take, as diag_show() prints them. */
+static int diag_width(struct str line, uint32_t n)
 {
-	const char *p = s->text.s, *lim = p + s->text.len;
-	for (uint32_t l = 1; l < line && p < lim; l++) {
-		const char *nl = memchr(p, '\n', (size_t)(lim - p));
-		p = nl ? nl + 1 : lim;
+	struct buf b = { 0 };
+	int w = 0;
+	diag_show(line.s, n < line.len ? n : line.len, true, &b);
+	for (size_t i = 0; i < b.len; i++)
+		w += (b.s[i] & 0xc0) != 0x80; /* not a continuation byte of UTF-8 */
+	buf_fini(&b);
+	/* A span may end behind the line: at its newline. */
+	return n > line.len && n <= LINE_MAX_SHOWN ? w + (int)(n - line.len) : w;
+}
+
+void diag_place(const struct diags *d, enum diag_severity severity, struct span span, struct buf *out)
+{
+	struct place p;
+	if (diag_find(d, span, &p)) {
+		buf_add_safe(out, p.src->name.s, p.src->name.len, false);
+		if (p.line == p.end_line)
+			buf_addf(out, ":%u:%u-%u: ", p.line, p.col, p.end_col);
+		else
+			buf_addf(out, ":%u-%u: ", p.line, p.end_line);
 	}
-	for (uint32_t c = 1; c < end && c < 4096; c++, p++)
-		buf_pad(out, c < col ? ' ' : '~', p < lim && *p == '\t' ? 4 : 1);
+	buf_adds(out, severity == DIAG_ERROR ? "ERROR: " : "WARNING: ");
+}
+
+void diag_excerpt(const struct diags *d, struct span span, struct buf *out)
+{
+	struct place p;
+	if (!diag_find(d, span, &p))
+		return;
+	for (uint32_t l = p.line; l <= p.end_line && l < p.line + LINES_MAX_SHOWN; l++) {
+		struct str line = diag_text_line(p.src, l);
+		diag_show(line.s, line.len, p.line == p.end_line, out);
+		buf_addc(out, '\n');
+	}
+	if (p.line != p.end_line)
+		return;
+	struct str line = diag_text_line(p.src, p.line);
+	int from = diag_width(line, p.col - 1), to = diag_width(line, p.end_col - 1);
+	buf_pad(out, ' ', from);
+	buf_pad(out, '~', to - from);
 	buf_addc(out, '\n');
 }
 
 static void diag_render_one(const struct diags *d, const struct diag *x, struct buf *out, bool colour, bool show_ids)
 {
-	const struct source *s = NULL, *s2 = NULL;
-	uint32_t l1 = 0, c1 = 0, l2 = 0, c2 = 0;
-	const char *sev = x->severity == DIAG_ERROR ? "ERROR" : "WARNING";
-	bool loc = diag_locate(d, x->span.lo, &s, &l1, &c1);
-	if (loc)
-		diag_locate(d, x->span.hi ? x->span.hi : x->span.lo, &s2, &l2, &c2);
 	if (colour)
 		buf_adds(out, x->severity == DIAG_ERROR ? "\033[31m" : "\033[33m");
-	if (loc) {
-		buf_add_safe(out, s->name.s, s->name.len, false);
-		if (l1 == l2)
-			buf_addf(out, ":%u:%u-%u: ", l1, c1, c2);
-		else
-			buf_addf(out, ":%u-%u: ", l1, l2);
-	}
-	buf_addf(out, "%s: ", sev);
+	diag_place(d, x->severity, x->span, out);
 	buf_add_safe(out, x->text, strlen(x->text), true);
 	if (show_ids)
 		buf_addf(out, " [%s]", diag_name(x->id));
 	if (colour)
 		buf_adds(out, "\033[0m");
 	buf_addc(out, '\n');
-	if (loc && l1 == l2) {
-		diag_line(s, l1, true, out);
-		diag_tildes(s, l1, c1, c2, out);
-	} else if (loc) {
-		for (uint32_t l = l1; l <= l2 && l < l1 + 20; l++)
-			diag_line(s, l, false, out);
+	diag_excerpt(d, x->span, out);
+	for (uint32_t i = 0; i < x->hints.n; i++) {
+		buf_adds(out, "HINT: ");
+		buf_add_safe(out, x->hints.v[i], strlen(x->hints.v[i]), true);
+		buf_addc(out, '\n');
 	}
-	for (uint32_t i = 0; i < x->hints.n; i++)
-		buf_addf(out, "HINT: %s\n", x->hints.v[i]);
 }
 
 void diag_render(const struct diags *d, struct buf *out, bool colour, bool show_ids)

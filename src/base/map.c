@@ -55,7 +55,7 @@ const char *map_nearest(const struct map *m, struct str key)
 	int best = 1 + (int)key.len / 4;
 	const char *r = NULL;
 	for (uint32_t i = 0; i < m->n; i++) {
-		int d = str_distance(m->slots[i].key.s, key.s, best);
+		int d = str_edits(m->slots[i].key, key, best);
 		if (d <= best) {
 			best = d - 1;
 			r = m->slots[i].key.s;

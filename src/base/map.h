@@ -19,7 +19,7 @@ struct map {
 
 void *map_get(const struct map *m, struct str key); /* NULL if absent */
 void map_put(struct arena *a, struct map *m, struct str key, void *val); /* replaces */
-/* The nearest key within edit distance 1 + len/4, or NULL. */
+/* The nearest key within edit distance 1 + len/4, or NULL. As C text: for maps whose keys are NUL-terminated. */
 const char *map_nearest(const struct map *m, struct str key);
 
 #endif

@@ -38,11 +38,14 @@ bool str_match(const char *p, const char *s)
 	return *p == '\0';
 }
 
-int str_distance(const char *a, const char *b, int max)
+int str_edits(struct str x, struct str y, int max)
 {
 	enum { LIM = 64 };
-	int n = (int)strnlen(a, LIM), m = (int)strnlen(b, LIM);
-	if (n == LIM || m == LIM || abs(n - m) > max)
+	const char *a = x.s, *b = y.s;
+	if (x.len >= LIM || y.len >= LIM)
+		return max + 1;
+	int n = (int)x.len, m = (int)y.len;
+	if (abs(n - m) > max)
 		return max + 1;
 	int row[LIM + 1];
 	for (int j = 0; j <= m; j++)
@@ -64,6 +67,11 @@ int str_distance(const char *a, const char *b, int max)
 	return row[m] > max ? max + 1 : row[m];
 }
 
+int str_distance(const char *a, const char *b, int max)
+{
+	return str_edits(str_of(a), str_of(b), max);
+}
+
 void buf_fini(struct buf *b)
 {
 	free(b->s);
@@ -81,6 +89,10 @@ static bool buf_room(struct buf *b, size_t n)
 {
 	if (b->oom)
 		return false;
+	if (n > SIZE_MAX / 4) {
+		b->oom = true;
+		return false;
+	}
 	if (b->len + n + 1 <= b->cap)
 		return true;
 	size_t cap = b->cap ? b->cap : 128;
@@ -128,13 +140,16 @@ void buf_pad(struct buf *b, char c, int n)
 void buf_vaddf(struct buf *b, const char *fmt, va_list ap)
 {
 	va_list aq;
-	va_copy(aq, ap);
-	int n = vsnprintf(NULL, 0, fmt, aq);
-	va_end(aq);
-	if (n < 0 || !buf_room(b, (size_t)n))
+	if (!buf_room(b, 32))
 		return;
-	vsnprintf(b->s + b->len, (size_t)n + 1, fmt, ap);
-	b->len += (size_t)n;
+	va_copy(aq, ap);
+	int n = vsnprintf(b->s + b->len, b->cap - b->len, fmt, aq); /* mostly there is room already */
+	va_end(aq);
+	if (n >= 0 && (size_t)n >= b->cap - b->len && buf_room(b, (size_t)n))
+		vsnprintf(b->s + b->len, (size_t)n + 1, fmt, ap);
+	if (n >= 0 && !b->oom)
+		b->len += (size_t)n;
+	b->s[b->len] = '\0';
 }
 
 void buf_addf(struct buf *b, const char *fmt, ...)
@@ -171,48 +186,70 @@ static unsigned utf8_decode(const unsigned char *p, size_t n, uint32_t *ret_cp)
 /* Code points that steer a terminal or the direction of text, or that cannot be seen. */
 static bool utf8_is_control(uint32_t cp)
 {
-	return cp < 0x20 || (cp >= 0x7f && cp < 0xa0) || (cp >= 0x202a && cp <= 0x202e) || (cp >= 0x2066 && cp <= 0x2069) ||
-	       (cp >= 0x200b && cp <= 0x200f) || cp == 0x61c || cp == 0x2028 || cp == 0x2029 || cp == 0xfeff;
+	if (cp < 0x2000)
+		return cp < 0x20 || (cp >= 0x7f && cp < 0xa0) || cp == 0xad || cp == 0x61c || cp == 0x180e;
+	return (cp >= 0x200b && cp <= 0x200f) || (cp >= 0x2028 && cp <= 0x202e) || (cp >= 0x2060 && cp <= 0x206f) || cp == 0xfeff ||
+	       (cp >= 0xfff9 && cp <= 0xfffb) || (cp >= 0xe0000 && cp <= 0xe007f);
 }
 
 void buf_add_safe(struct buf *b, const void *ptr, size_t n, bool keep_ws)
 {
 	const unsigned char *p = ptr;
+	if (n == 0)
+		return;
+	size_t done = 0; /* what lies between here and i passes as it is */
 	for (size_t i = 0; i < n;) {
+		if (p[i] >= 0x20 && p[i] < 0x7f) {
+			i++;
+			continue;
+		}
 		uint32_t cp = 0;
 		unsigned len = utf8_decode(p + i, n - i, &cp);
 		if (len && (!utf8_is_control(cp) || (keep_ws && (cp == '\n' || cp == '\t')))) {
-			buf_add(b, p + i, len);
 			i += len;
 			continue;
 		}
+		buf_add(b, p + done, i - done);
 		for (unsigned j = 0; j < (len ? len : 1); j++, i++)
 			buf_addf(b, "\\x%02x", p[i]);
+		done = i;
 	}
+	buf_add(b, p + done, n - done);
+}
+
+static void add_json_escape(struct buf *b, uint32_t cp)
+{
+	if (cp == '"' || cp == '\\')
+		buf_addf(b, "\\%c", (int)cp);
+	else if (cp == '\n')
+		buf_adds(b, "\\n");
+	else if (cp == '\r')
+		buf_adds(b, "\\r");
+	else if (cp == '\t')
+		buf_adds(b, "\\t");
+	else if (cp > 0xffff)
+		buf_addf(b, "\\u%04x\\u%04x", 0xd800 + ((cp - 0x10000) >> 10), 0xdc00 + (cp & 0x3ff));
+	else
+		buf_addf(b, "\\u%04x", cp);
 }
 
 void buf_add_json(struct buf *b, const void *ptr, size_t n)
 {
 	const unsigned char *p = ptr;
+	if (n == 0)
+		return;
+	size_t done = 0;
 	for (size_t i = 0; i < n;) {
 		uint32_t cp = 0;
 		unsigned len = utf8_decode(p + i, n - i, &cp);
-		if (len == 0) {
-			buf_addf(b, "\\u00%02x", p[i++]); /* not UTF-8: the byte as Latin-1 */
+		if (len && cp != '"' && cp != '\\' && !utf8_is_control(cp)) {
+			i += len;
 			continue;
 		}
-		if (cp == '"' || cp == '\\')
-			buf_addf(b, "\\%c", (int)cp);
-		else if (cp == '\n')
-			buf_adds(b, "\\n");
-		else if (cp == '\r')
-			buf_adds(b, "\\r");
-		else if (cp == '\t')
-			buf_adds(b, "\\t");
-		else if (utf8_is_control(cp))
-			buf_addf(b, "\\u%04x", cp);
-		else
-			buf_add(b, p + i, len);
-		i += len;
+		buf_add(b, p + done, i - done);
+		add_json_escape(b, len ? cp : p[i]); /* not UTF-8: the byte as Latin-1 */
+		i += len ? len : 1;
+		done = i;
 	}
+	buf_add(b, p + done, n - done);
 }

@@ -31,8 +31,9 @@ static inline bool str_is(struct str a, const char *b)
 bool str_starts(struct str a, const char *prefix);
 /* Shell-like match with `*` (any run of characters) and `?`; linear time on real patterns. */
 bool str_match(const char *pattern, const char *s);
-/* Edit distance, capped at `max` + 1; for "did you mean". */
-int str_distance(const char *a, const char *b, int max);
+/* Edit distance, capped at `max` + 1; for "did you mean". Of 64 bytes and more: always too far. */
+int str_edits(struct str a, struct str b, int max);
+int str_distance(const char *a, const char *b, int max); /* the same for C text */
 
 /* A growing, always NUL-terminated byte buffer on the heap. On allocation failure `oom` sticks and
  * further appends do nothing. Zero-initialise to use; buf_fini() to free. */
@@ -52,7 +53,7 @@ void buf_vaddf(struct buf *b, const char *fmt, va_list ap) __attribute__((format
 
 /*
  * Safe text (design: "nothing that a traced process controls can send an escape sequence"): append n
- * bytes so that C0 (but \n and \t when keep_ws), DEL, C1, invalid UTF-8 and bidi/zero-width controls
+ * bytes so that C0 (but \n and \t when keep_ws), DEL, C1, invalid UTF-8 and bidi/invisible controls
  * become \xNN (or \u.... in JSON). Plain ASCII and valid UTF-8 pass unchanged.
  */
 void buf_add_safe(struct buf *b, const void *p, size_t n, bool keep_ws);
