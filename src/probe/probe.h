@@ -25,24 +25,33 @@ extern const char *const attach_mechanism_name[AM_COUNT];
 struct plan_step {
 	uint32_t prog;           /* index in module.progs */
 	enum attach_mechanism how;
+	uint32_t attach_type;    /* expected_attach_type to load the program with; 0 = none */
 	VEC(uint32_t) attach;    /* indices in module.attaches that this step serves */
 	const char *why;
 };
+/* One step per program, in the order of module.progs. */
 struct plan { VEC(struct plan_step) steps; };
 int probe_plan(struct arena *a, struct kern *k, const struct module *m, int pid, struct plan *ret);
+/* The same by facts alone (tests). */
+int probe_plan_facts(struct arena *a, struct facts *f, const struct module *m, int pid, struct plan *ret);
 void probe_plan_print(const struct plan *p, const struct module *m, struct buf *out);
+/* Why process `pid` cannot be traced ("process 123: No such process"), or NULL. */
+const char *probe_pid_refusal(struct arena *a, int pid);
 
 struct attach_failure { uint32_t attach; int err; const char *why; };
 struct attached {
-	VEC(int) fds;            /* links and perf events, in attach order */
+	VEC(int) links;          /* BPF links, in attach order */
+	VEC(int) events;         /* perf events */
+	VEC(int) iter_links;     /* AM_ITER: to be read at start of the run */
 	uint32_t n_probes;       /* attach points that are live */
 	VEC(struct attach_failure) failures;
-	VEC(int) iter_links;     /* AM_ITER: to be read at start of the run */
 };
 /* prog_fds by module.progs index. Attach order: reference 3.4. */
 int probe_attach(struct arena *a, struct kern *k, const struct module *m, const struct plan *p, const int *prog_fds, int pid,
 		 struct attached *ret);
-void probe_detach(struct attached *a); /* closes everything, fast, last first */
+/* Closes everything; when it returns no program runs any more. Perf events, which the kernel releases one by one and slowly, may be
+ * left to a process of their own (attach.c). */
+void probe_detach(struct attached *a);
 
 /* Listing (-l): every attach point that matches, one call each; params: also "    type name" lines. */
 int probe_list(struct arena *a, struct kern *k, struct diags *d, const char *pattern, int pid, bool params, struct buf *out);

@@ -92,7 +92,8 @@ static struct clause *attach_clause(struct sema_ctx *c, uint32_t first, const st
 		struct clause *cl = &c->s->clauses.v[i];
 		struct attach_point *o = cl->attach.v[0];
 		bool user = p->id == PROV_TRACEPOINT && str_is(ap->target, "syscalls") != str_is(o->target, "syscalls");
-		if (cl->provider == p && !user && (!uses_args || attach_same_args(cl->args, ap->args)))
+		/* A program that is typed by BTF is loaded for one function or event. */
+		if (cl->provider == p && !user && ap->btf_id == o->btf_id && (!uses_args || attach_same_args(cl->args, ap->args)))
 			return cl;
 	}
 	return NULL;
@@ -124,6 +125,7 @@ static void attach_probe(struct sema_ctx *c, struct node *probe, uint32_t index)
 			continue;
 		}
 		uint32_t errors = c->d->n_errors;
+		c->env->prov.missing_probes = c->s->config.missing_probes;
 		int r = x.p->expand(x.p, &c->env->prov, parts + 1, n - 1, at->span, attach_collect, &x);
 		if (r < 0 || c->d->n_errors != errors)
 			continue;
@@ -131,8 +133,10 @@ static void attach_probe(struct sema_ctx *c, struct node *probe, uint32_t index)
 			diag_add(c->d, c->s->config.missing_probes ? D_PROBE_NO_MATCH_WARN : D_PROBE_NO_MATCH, at->span, STR_FMT(at->str));
 		for (uint32_t k = 0; k < x.list.n; k++) {
 			struct attach_point *ap = x.list.v[k];
-			struct clause *cl = attach_clause(c, first, x.p, ap, uses_args);
 			ap->span = at->span;
+			if (uses_args && x.p->load_args)
+				x.p->load_args(x.p, &c->env->prov, ap);
+			struct clause *cl = attach_clause(c, first, x.p, ap, uses_args);
 			vec_push(c->a, &c->s->attaches, ap);
 			if (cl) {
 				vec_push(c->a, &cl->attach, ap);
@@ -141,7 +145,8 @@ static void attach_probe(struct sema_ctx *c, struct node *probe, uint32_t index)
 			struct clause nc = { .index = index, .body = node_clone(c->a, probe->b), .predicate = node_clone(c->a, probe->a),
 					     .provider = x.p, .args = ap->args, .span = at->span };
 			nc.uses_pid_filter = x.p->id == PROV_TRACEPOINT || x.p->id == PROV_RAWTRACEPOINT || x.p->id == PROV_KPROBE ||
-					     x.p->id == PROV_KRETPROBE || x.p->id == PROV_FENTRY || x.p->id == PROV_FEXIT;
+					     x.p->id == PROV_KRETPROBE || x.p->id == PROV_FENTRY || x.p->id == PROV_FEXIT ||
+					     x.p->id == PROV_PROFILE || x.p->id == PROV_SOFTWARE || x.p->id == PROV_HARDWARE;
 			vec_push(c->a, &nc.attach, ap);
 			vec_push(c->a, &c->s->clauses, nc);
 		}

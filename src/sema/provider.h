@@ -25,7 +25,7 @@ struct attach_point {
 	struct str func;    /* event, function, symbol, signal name, iterator */
 	uint64_t offset;    /* symbol + offset */
 	uint64_t address;   /* absolute/file address where given or resolved (uprobe: file offset) */
-	uint64_t event_id;  /* tracepoint id; perf type config; signal number */
+	uint64_t event_id;  /* tracepoint id (0: not read yet); perf type config; signal number */
 	uint64_t period;    /* ns for interval/profile by time; count for software/hardware; Hz with is_freq */
 	bool is_freq;
 	uint32_t btf_id;    /* rawtracepoint, fentry, iter */
@@ -71,6 +71,9 @@ struct provider {
 	 * place, in a stable order; reports what is wrong at `span`. Returns the number of places or -errno (reported). */
 	int (*expand)(const struct provider *, struct provider_env *, const struct str *parts, uint32_t n_parts,
 		      struct span span, attach_each *each, void *arg);
+	/* Fill ap->args, ap->ctx, ap->retval: asked for only when a body looks at them, because it may cost the reading of a
+	 * format file or of BTF per place. false: there is nothing to be known. NULL: `expand` has filled what there is. */
+	bool (*load_args)(const struct provider *, struct provider_env *, struct attach_point *);
 };
 
 struct provider_table {
