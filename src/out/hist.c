@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Histograms, in text and JSON (language reference 5.4, 5.6). Which values a bucket holds follows from its index alone:
+ *
+ *   hist, k bits   0: negative. Then n = 2^k buckets for each power of two: i = index - 1; below 2n every value has its own;
+ *                  above, the power is i / n - 1 and the bucket begins at 2^power * (n + i % n).
+ *   lhist          0: below min. Then one for each step; the last: max and above.
+ *
+ * Rows run from the first to the last bucket that is not empty. The length of a bar is computed in float32, whose rounding
+ * is part of the format.
+ */
+#include "out/value.h"
+
+enum { BAR = 52 };
+
+struct label {
+	uint64_t n;     /* as shown, before the suffix */
+	char suffix;    /* 0: plain */
+};
+
+/* The lower bound of a bucket; the bound of index + 1 is where it ends. 2^64 wraps to 0. */
+static uint64_t bound(const struct type *t, uint32_t index)
+{
+	if (t->kind == T_LHIST)
+		return (uint64_t)t->agg.min + (uint64_t)(index - 1) * (uint64_t)t->agg.step;
+	uint64_t k = (uint64_t)t->agg.bits, n = 1ull << k, i = index - 1;
+	if (i < 2 * n)
+		return i;
+	uint64_t power = (i >> k) - 1;
+	return power > 63 ? 0 : (n + (i & (n - 1))) << power;
+}
+
+static struct label label(const struct type *t, uint32_t index)
+{
+	uint64_t b = bound(t, index);
+	if (t->kind == T_LHIST) {
+		if (t->agg.step % 1024 || b == 0 || b % 1024)
+			return (struct label){ b, 0 };
+		return b % (1024 * 1024) == 0 ? (struct label){ b >> 20, 'M' } : (struct label){ b >> 10, 'K' };
+	}
+	uint64_t k = (uint64_t)t->agg.bits, n = 1ull << k, i = index - 1;
+	if (i < 2 * n)
+		return (struct label){ b, 0 };
+	uint64_t power = (i >> k) - 1;
+	return (struct label){ (n + (i & (n - 1))) << (power % 10), "\0KMGTPE"[power / 10 < 6 ? power / 10 : 6] };
+}
+
+static void add_label(struct buf *o, struct label l)
+{
+	val_int(o, l.n, false);
+	if (l.suffix)
+		buf_addc(o, l.suffix);
+}
+
+static bool is_last(const struct type *t, uint32_t index)
+{
+	return t->kind == T_LHIST && index + 1 == type_agg_buckets(t);
+}
+
+static bool range(const struct type *t, const uint64_t *buckets, uint32_t *ret_first, uint32_t *ret_last, uint64_t *ret_max)
+{
+	bool any = false;
+	*ret_max = 0;
+	for (uint32_t i = 0, n = type_agg_buckets(t); i < n; i++) {
+		if (!buckets[i])
+			continue;
+		if (!any)
+			*ret_first = i;
+		any = true;
+		*ret_last = i;
+		if (buckets[i] > *ret_max)
+			*ret_max = buckets[i];
+	}
+	return any;
+}
+
+static void header(const struct type *t, uint32_t i, struct buf *o)
+{
+	if (i == 0) {
+		buf_adds(o, "(..., ");
+		add_label(o, label(t, 1));
+		buf_addc(o, ')');
+		return;
+	}
+	struct label lo = label(t, i);
+	buf_addc(o, '[');
+	add_label(o, lo);
+	if (is_last(t, i)) {
+		buf_adds(o, ", ...)");
+		return;
+	}
+	struct label hi = label(t, i + 1);
+	if (!lo.suffix && !hi.suffix && hi.n == lo.n + 1) {
+		buf_addc(o, ']');
+		return;
+	}
+	buf_adds(o, ", ");
+	add_label(o, hi);
+	buf_addc(o, ')');
+}
+
+void out_hist_text(const struct type *t, const uint64_t *buckets, struct buf *ret)
+{
+	uint32_t first, last;
+	uint64_t max;
+	if (!range(t, buckets, &first, &last, &max))
+		return;
+	for (uint32_t i = first; i <= last; i++) {
+		size_t at = ret->len;
+		header(t, i, ret);
+		buf_pad(ret, ' ', 16 - (int)(ret->len - at));
+		int bar = (int)((float)buckets[i] / (float)max * BAR);
+		buf_addf(ret, "%8llu |", (unsigned long long)buckets[i]);
+		buf_pad(ret, '@', bar);
+		buf_pad(ret, ' ', BAR - bar);
+		buf_adds(ret, "|\n");
+	}
+}
+
+void out_hist_json(const struct type *t, const uint64_t *buckets, struct buf *ret)
+{
+	uint32_t first = 1, last = 0;
+	uint64_t max;
+	range(t, buckets, &first, &last, &max);
+	buf_addc(ret, '[');
+	for (uint32_t i = first; i <= last; i++) {
+		buf_adds(ret, i == first ? "{" : ",{");
+		if (i > 0) {
+			buf_adds(ret, "\"min\": ");
+			val_json_int(ret, bound(t, i), false);
+			buf_adds(ret, ", ");
+		}
+		if (!is_last(t, i)) {
+			/* Only the bucket below the first one can end at -1. */
+			buf_adds(ret, "\"max\": ");
+			val_json_int(ret, bound(t, i + 1) - 1, i == 0);
+			buf_adds(ret, ", ");
+		}
+		buf_adds(ret, "\"count\": ");
+		val_json_int(ret, buckets[i], false);
+		buf_addc(ret, '}');
+	}
+	buf_addc(ret, ']');
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of out/ share: rendering of values beneath the functions of out.h. */
+#ifndef SONDE_OUT_VALUE_H
+#define SONDE_OUT_VALUE_H
+
+#include "out/out.h"
+
+struct val {
+	const struct out_env *env;
+	struct buf *o;
+	bool raw;     /* bytes go as they are: whoever called escapes the whole */
+	bool compact; /* keys in JSON: no spaces around our own punctuation */
+	unsigned depth, parts;
+};
+
+void val_text(struct val *v, const struct type *t, const void *p, uint32_t avail, bool trusted);
+void val_json(struct val *v, const struct type *t, const void *p, uint32_t avail);
+/* A key: outer parentheses of a tuple stripped. */
+void val_key(struct val *v, const struct type *t, const void *p);
+/* Text that somebody else controls. */
+void val_bytes(struct val *v, const void *p, size_t n, bool trusted);
+
+/* The types that are one number: integers, enums, bool, pointers, aggregations that give one (AVG divides). */
+bool val_number(const struct type *t, const void *p, uint32_t avail, uint64_t *ret, bool *ret_signed);
+/* An integer in JSON: quoted where a double would not hold it. */
+void val_json_int(struct buf *o, uint64_t x, bool is_signed);
+void val_int(struct buf *o, uint64_t x, bool is_signed);
+/* Length and data of a buffer, within what is valid. */
+const uint8_t *val_buffer(const struct type *t, const void *p, uint32_t avail, uint32_t *ret_len);
+/* Where the bytes of an event's argument lie; *tail: the place of the next packed string, begins at fixed_size. */
+const void *val_arg(const struct event_arg *a, const void *payload, uint32_t len, uint32_t *tail, uint32_t *ret_avail);
+/* The same for the only argument of an event: a packed string's bytes are the last ones. */
+const void *val_last(const struct event_arg *a, const void *payload, uint32_t len, uint32_t *ret_avail);
+/* The value of a row of a map, divided by map->div. */
+void val_row(struct val *v, const struct out_map *m, const struct out_row *row, bool json);
+
+/* user.c: the name of a user, false if there is none. */
+bool val_username(uint64_t uid, struct buf *ret);
+/* gfp.c: allocation flags of the kernel as text. */
+void val_gfp(uint64_t flags, struct buf *ret);
+
+#endif
