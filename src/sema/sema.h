@@ -21,7 +21,7 @@
  *   print            [MAP without a, INT top, INT div]: the whole map; [MAP with a] of aggregation type: that element,
  *                    printed by the reader; anything else: a value
  *   printf & Co.     list[0] N_STRING; time, join's delimiter, strftime's format are N_STRING, too
- *   strftime         ival: enum nsecs_mode of its second argument
+ *   strftime         ival: enum clock_mode of its second argument
  *   hist lhist       list[0]: the value, 64 bits; the parameters are in the type (agg)
  *   sum min max avg stats, exit   list[0]: 64 bits
  *   str buf          the size limit is in the type; list[1], when there, an integer that may be larger or smaller
@@ -65,6 +65,7 @@ struct var_sym {
 	uint32_t index;       /* per clause, dense; lowering's own use */
 	void *lower;          /* lowering's own use */
 	uint32_t loop_depth;  /* for bodies around the declaration */
+	bool seen;            /* sema: an assignment was met (last round) */
 };
 enum map_decl_kind { MD_DEFAULT, MD_HASH, MD_LRUHASH, MD_PERCPUHASH, MD_PERCPULRUHASH };
 struct map_sym {
@@ -76,6 +77,9 @@ struct map_sym {
 	uint32_t max_entries; /* 0 = config default */
 	uint32_t index;       /* lowering: index in module.maps */
 	bool has_access, keyed_known;
+	bool keyed;           /* once keyed_known */
+	bool assigned;        /* some statement gives it a value */
+	bool declared;        /* by `let @x = ...` */
 };
 
 /* One body to compile, with the places that run it. */

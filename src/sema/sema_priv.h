@@ -6,6 +6,8 @@
 #include "base/map.h"
 #include "sema/sema.h"
 
+enum { SB_COUNT = 15, SEMA_DEPTH = 1000 };
+
 struct sema_ctx {
 	struct sema_env *env;
 	struct sema *s;
@@ -25,7 +27,15 @@ struct sema_ctx {
 	bool changed;
 	bool quiet;
 	uint32_t loop;      /* depth of for bodies */
+	uint32_t jumps;     /* depth of loops of any kind: break and continue are allowed */
+	uint32_t folding;   /* inside comptime: sizeof and the like fold in any round, on a clone */
+	uint32_t depth;     /* of the recursion of sema_expr */
+	struct type *basic[SB_COUNT]; /* shared types: types.c makes them */
 };
+
+/* Basic types, made once: inference asks for them at every node of every round. */
+enum sema_basic { SB_I8, SB_I16, SB_I32, SB_I64, SB_U8, SB_U16, SB_U32, SB_U64, SB_F8, SB_F16, SB_F32, SB_F64 /* flexible */,
+		  SB_BOOL, SB_NONE, SB_ERROR };
 
 int sema_attach(struct sema_ctx *c);            /* attach.c: probes to clauses */
 void sema_names(struct sema_ctx *c, struct clause *cl); /* name.c */
@@ -44,12 +54,42 @@ void sema_coerce(struct sema_ctx *c, struct node **pn, struct type *t);
 struct type *sema_builtin_value(struct sema_ctx *c, struct node *n); /* value.c */
 struct type *sema_comptime(struct sema_ctx *c, struct node *n); /* comptime.c: calls that fold or expand */
 void sema_format(struct sema_ctx *c, struct node *call); /* printf.c: list[0] is a literal, the rest inferred */
+struct format_spec {
+	uint32_t lo, hi;  /* where in the format */
+	char conv[3];     /* "d", "s", "rx", ... */
+};
+bool sema_format_next(struct str fmt, uint32_t *pos, struct format_spec *ret); /* printf.c: the next conversion, %% too */
 const char *sema_base_name(const struct type *t); /* "int", "string", "pointer": as messages about arguments say */
 struct node *sema_node_call(struct sema_ctx *c, int builtin, struct span span);
 bool sema_char_like(const struct type *t); /* int8, uint8: elements of C strings */
 struct type *sema_become(struct sema_ctx *c, struct node *n, struct node *by); /* n turns into `by`, inferred */
 enum addr_space sema_space(const struct clause *cl);
 void sema_access(struct sema_ctx *c, struct node *map_node, bool keyed, struct type *key);
+
+/* infer.c: statements */
+struct type *sema_block(struct sema_ctx *c, struct node *n, bool want); /* want: its value is used */
+struct type *sema_if(struct sema_ctx *c, struct node **pn, bool want);
+/* expr.c */
+bool sema_condition(struct sema_ctx *c, struct node **pn); /* false: reported, or not known yet */
+struct node *sema_deref(struct sema_ctx *c, struct node *p); /* *p of a typed pointer, typed */
+bool sema_complete(struct sema_ctx *c, struct type *t);    /* a struct's members are known, or nobody knows them */
+void sema_near_field(struct sema_ctx *c, const struct type *t, struct str name); /* hint: did you mean */
+/* oper.c */
+struct type *sema_binary(struct sema_ctx *c, struct node **pn);
+struct type *sema_unary(struct sema_ctx *c, struct node **pn);
+struct type *sema_op_type(struct sema_ctx *c, enum ast_op op, const struct type *x, const struct type *y); /* integers; NULL: not integers */
+/* cast.c */
+struct type *sema_cast(struct sema_ctx *c, struct node **pn);
+bool sema_fits(const struct node *literal, const struct type *t); /* the value of an INT in an integer type */
+struct type *sema_value_type(struct sema_ctx *c, struct type *t); /* as it is stored: aggregations as integers, no trusted pointers */
+/* fold.c */
+bool sema_is_literal(const struct node *n);
+struct type *sema_basic(struct sema_ctx *c, enum sema_basic b);
+struct type *sema_int(struct sema_ctx *c, uint32_t size, bool is_signed);
+struct type *sema_comptime_expr(struct sema_ctx *c, struct node **pn); /* N_COMPTIME: *pn becomes the literal in the last round */
+struct type *sema_sizeof(struct sema_ctx *c, struct node *n);
+struct type *sema_offsetof(struct sema_ctx *c, struct node *n);
+struct type *sema_typeinfo(struct sema_ctx *c, struct node *n);
 #define SERR(c, ...) ((c)->final ? (void)diag_add((c)->d, __VA_ARGS__) : (void)0)
 
 #endif

@@ -1,0 +1,694 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Calls of builtin functions: number and types of arguments, the type of the
+ * result (reference 4.3, 4.4, 4.6). Runs in every round of inference and
+ * reports only in the last one; its own arguments it infers itself, maps given
+ * as arguments excepted, which are not read. The result's type never depends
+ * on whether the arguments are right: one mistake is one message. Calls that
+ * fold or expand are in comptime.c, formats in printf.c. What a call looks
+ * like afterwards is in sema.h.
+ */
+#include "sema/sema_priv.h"
+
+#define K(kind) ((uint64_t)1 << T_##kind)
+#define K_INTS (K(INT) | K(ENUM) | K(COUNT) | K(SUM) | K(MIN) | K(MAX) | K(AVG))
+
+enum { CALL_MAX_ARGS = 128, JOIN_SPACE = 1, MAC_SIZE = 6, NTOP_V4 = 4, NTOP_V6 = 16, HIST_MAX_BITS = 5, LHIST_MAX_BUCKETS = 1000,
+       TSERIES_MAX = 1000000 };
+
+const char *sema_base_name(const struct type *t)
+{
+	switch (t ? t->kind : T_INT) {
+	case T_NONE: return "none";
+	case T_BOOL: return "bool";
+	case T_INT: case T_ENUM: return "int";
+	case T_PTR: return "pointer";
+	case T_STRUCT: return "c_type";
+	case T_ARRAY: return "array";
+	case T_STRING: return "string";
+	case T_BUFFER: return "buffer";
+	case T_TUPLE: return "tuple";
+	case T_RECORD: return "record";
+	case T_INET: return "inet";
+	case T_MAC: return "mac_address";
+	case T_TIMESTAMP: return "timestamp";
+	case T_KSYM: return "ksym_t";
+	case T_USYM: return "usym_t";
+	case T_USERNAME: return "username_t";
+	case T_CGROUP_PATH: return "cgroup_path_t";
+	case T_KSTACK: return "kstack";
+	case T_USTACK: return "ustack";
+	case T_PROBE: return "string";
+	case T_COUNT: return "count_t";
+	case T_SUM: return "sum_t";
+	case T_MIN: return "min_t";
+	case T_MAX: return "max_t";
+	case T_AVG: return "avg_t";
+	case T_STATS: return "stats_t";
+	case T_HIST: return "hist_t";
+	case T_LHIST: return "lhist_t";
+	case T_TSERIES: return "tseries_t";
+	default: return "void";
+	}
+}
+
+bool sema_char_like(const struct type *t)
+{
+	return t->kind == T_INT && t->size == 1;
+}
+
+struct node *sema_node_call(struct sema_ctx *c, int builtin, struct span span)
+{
+	struct node *n = node_new(c->a, N_CALL, span);
+	n->builtin = builtin;
+	n->str = str_of(builtin_info[builtin].name);
+	return n;
+}
+
+struct type *sema_become(struct sema_ctx *c, struct node *n, struct node *by)
+{
+	struct type *t = sema_expr(c, &by);
+	*n = *by;
+	return n->type = t;
+}
+
+static const char *call_name(const struct node *n)
+{
+	return builtin_info[n->builtin].name;
+}
+
+static const char *call_plural(struct sema_ctx *c, int n)
+{
+	return n == 1 ? "one argument" : arena_printf(c->a, "%d arguments", n);
+}
+
+static bool call_count(struct sema_ctx *c, struct node *n)
+{
+	const struct builtin_info *b = &builtin_info[n->builtin];
+	int max = b->max_args < 0 ? CALL_MAX_ARGS : b->max_args;
+	uint32_t have = n->list.n;
+	if (have >= (uint32_t)b->min_args && have <= (uint32_t)max)
+		return true;
+	if (max == 0)
+		SERR(c, D_ARGS_NONE, n->span, b->name, have);
+	else if (b->min_args == max)
+		SERR(c, D_ARGS_EXACT, n->span, b->name, call_plural(c, max), have);
+	else if (have < (uint32_t)b->min_args)
+		SERR(c, D_ARGS_LEAST, n->span, b->name, call_plural(c, b->min_args), have);
+	else
+		SERR(c, D_ARGS_MOST, n->span, b->name, call_plural(c, max), have);
+	return false;
+}
+
+/* Infer argument i: NULL when it is not known yet, missing, or in error. */
+static struct type *call_arg(struct sema_ctx *c, struct node *n, uint32_t i)
+{
+	if (i >= n->list.n)
+		return NULL;
+	struct type *t = sema_expr(c, &n->list.v[i]);
+	return t && t->kind != T_ERROR ? t : NULL;
+}
+
+/* Infer argument i, which must be of one of `kinds`: its type, or NULL when there is nothing to say or it was reported. */
+static struct type *call_want(struct sema_ctx *c, struct node *n, uint32_t i, uint64_t kinds, const char *what)
+{
+	struct type *t = call_arg(c, n, i);
+	if (!t || (kinds >> t->kind & 1))
+		return t;
+	SERR(c, D_ARG_TYPE, n->list.v[i]->span, call_name(n), what, sema_base_name(t));
+	return NULL;
+}
+
+/* An integer of 64 bits and its own sign. */
+static struct type *call_want_int(struct sema_ctx *c, struct node *n, uint32_t i)
+{
+	struct type *t = call_want(c, n, i, K_INTS, "int");
+	if (!t)
+		return NULL;
+	struct type *w = type_int(c->a, 8, type_is_agg(t) ? t->is_signed && t->kind != T_COUNT : t->is_signed);
+	w->flexible = t->flexible;
+	if (c->final)
+		sema_coerce(c, &n->list.v[i], w);
+	return w;
+}
+
+static bool call_want_literal(struct sema_ctx *c, struct node *n, uint32_t i, enum node_kind kind)
+{
+	struct type *t = call_arg(c, n, i);
+	struct node *x = n->list.v[i];
+	if (x->kind == kind)
+		return true;
+	if (!t)
+		return false;
+	SERR(c, D_ARG_LITERAL, x->span, call_name(n), kind == N_STRING ? "string" : "int", sema_base_name(t));
+	const struct source *src;
+	uint32_t line, col;
+	if (c->final && kind == N_STRING && x->param && diag_locate(c->d, x->span.lo, &src, &line, &col)) {
+		struct str word = { src->text.s + (x->span.lo - src->base), x->span.hi - x->span.lo };
+		diag_hint(c->d, "Use str(%.*s) to treat %.*s as a string", STR_FMT(word), STR_FMT(word));
+	}
+	return false;
+}
+
+/* Argument i as a string: strings as they are, C strings (arrays of char, pointers to char) read by str(). */
+static struct type *call_want_string(struct sema_ctx *c, struct node *n, uint32_t i)
+{
+	struct type *t = call_arg(c, n, i);
+	if (!t || t->kind == T_STRING)
+		return t;
+	if (t->kind != T_ARRAY && t->kind != T_PTR) {
+		SERR(c, D_STR_LIKE, n->list.v[i]->span, "values must be either strings, arrays or pointers");
+		return NULL;
+	}
+	if (!sema_char_like(t->elem)) {
+		SERR(c, D_STR_LIKE, n->list.v[i]->span,
+		     t->kind == T_ARRAY ? "arrays must contain a char-like type" : "pointers must point to a char-like type");
+		return NULL;
+	}
+	struct node *s = sema_node_call(c, B_STR, n->list.v[i]->span);
+	vec_push(c->a, &s->list, n->list.v[i]);
+	n->list.v[i] = s;
+	return call_arg(c, n, i);
+}
+
+/* ------------------------------------------------------------------- maps */
+
+/* Argument 0 is a map, taken as a whole: not read. NULL (reported) when it is not one. */
+static struct map_sym *call_map(struct sema_ctx *c, struct node *n, bool key_allowed)
+{
+	struct node *m = n->list.v[0];
+	if (m->kind != N_MAP || (m->a && !key_allowed)) {
+		SERR(c, D_ARG_MAP, m->span, call_name(n));
+		return NULL;
+	}
+	m->type = m->map->value ? m->map->value : type_none(c->a);
+	if (c->final && !m->map->has_access && !m->map->value) {
+		SERR(c, D_UNDEFINED_MAP, m->span, STR_FMT(m->str));
+		return NULL;
+	}
+	return m->map;
+}
+
+/* The key of an element, for calls that do not read it. */
+static void call_key(struct sema_ctx *c, struct node *m)
+{
+	struct type *k = m->a ? sema_expr(c, &m->a) : NULL;
+	if (m->a && (!k || k->kind == T_ERROR))
+		return;
+	sema_access(c, m, m->a != NULL, k);
+	if (c->final && m->a && m->map->key)
+		sema_coerce(c, &m->a, m->map->key);
+	m->type = m->map->value ? m->map->value : type_int(c->a, 8, true);
+}
+
+/* delete(@m), delete(@m[k]), delete(@m, k); has_key(@m, k): the key goes into the map node */
+static struct type *call_element(struct sema_ctx *c, struct node *n)
+{
+	struct node *m = n->list.v[0];
+	if (m->kind != N_MAP || (m->a && n->list.n > 1)) {
+		SERR(c, D_ARG_MAP, m->span, call_name(n));
+		return type_bool(c->a);
+	}
+	if (n->list.n > 1) {
+		m->a = n->list.v[1];
+		n->list.n = 1;
+		n->ival = 1; /* moved: the next rounds see one argument, which call_count must not refuse */
+	}
+	if (n->builtin == B_HAS_KEY && m->map->keyed_known && !m->map->key) {
+		SERR(c, D_MAP_NO_KEYS, m->span, call_name(n));
+		return type_bool(c->a);
+	}
+	call_key(c, m);
+	return type_bool(c->a);
+}
+
+static struct type *call_len(struct sema_ctx *c, struct node *n)
+{
+	struct node *m = n->list.v[0];
+	if (m->kind != N_MAP || m->a) {
+		struct type *t = call_arg(c, n, 0);
+		if (t)
+			SERR(c, D_LEN_ARG, m->span);
+	} else if (call_map(c, n, false) && c->final && !m->map->key) {
+		SERR(c, D_MAP_NO_KEYS, m->span, call_name(n));
+	}
+	return type_int(c->a, 8, true);
+}
+
+/* ----------------------------------------------------------------- output */
+
+static bool call_printable(const struct type *t)
+{
+	return t->kind != T_NONE && t->kind != T_VOID && t->kind != T_FUNC &&
+	       !(t->kind == T_STRUCT && str_starts(t->name, "tracepoint:"));
+}
+
+static void call_print_map(struct sema_ctx *c, struct node *n)
+{
+	struct map_sym *m = call_map(c, n, false);
+	for (uint32_t i = 1; i < n->list.n; i++) {
+		if (call_want_literal(c, n, i, N_INT) && n->list.v[i]->ival < 0 && !n->list.v[i]->is_unsigned)
+			SERR(c, D_ARG_LITERAL, n->list.v[i]->span, "print", "non-negative int", "negative int");
+		else if (i == 2 && n->list.v[i]->kind == N_INT && n->list.v[i]->ival == 0)
+			SERR(c, D_ARG_LITERAL, n->list.v[i]->span, "print", "positive int", "zero");
+	}
+	if (m && n->list.n > 1 && m->value && m->value->kind == T_STATS)
+		SERR(c, D_PRINT_IGNORED, n->span);
+	if (m && c->loop)
+		SERR(c, D_PRINT_LOOP, n->span);
+}
+
+static struct type *call_print(struct sema_ctx *c, struct node *n)
+{
+	struct node *x = n->list.v[0];
+	if (x->kind == N_MAP && !x->a) {
+		call_print_map(c, n);
+		return type_none(c->a);
+	}
+	if (n->list.n > 1) {
+		SERR(c, D_PRINT_ARGS, n->span, n->list.n);
+		return type_none(c->a);
+	}
+	struct type *t = NULL;
+	if (x->kind == N_MAP && x->map->value && type_is_agg(x->map->value)) {
+		/* an element of aggregations: the reader sums it up, nothing is read here */
+		call_key(c, x);
+		t = x->map->value;
+		if (t->kind == T_HIST || t->kind == T_LHIST || t->kind == T_TSERIES)
+			SERR(c, D_PRINT_KEY, x->span, sema_base_name(t));
+		return type_none(c->a);
+	}
+	t = call_arg(c, n, 0);
+	if (t && !call_printable(t))
+		SERR(c, D_NOT_PRINTABLE, n->list.v[0]->span, type_str(c->a, t), "print");
+	return type_none(c->a);
+}
+
+static struct type *call_format(struct sema_ctx *c, struct node *n)
+{
+	bool literal = call_want_literal(c, n, 0, N_STRING);
+	for (uint32_t i = 1; i < n->list.n; i++)
+		call_arg(c, n, i);
+	if (literal && c->final)
+		sema_format(c, n);
+	return type_none(c->a);
+}
+
+static struct type *call_join(struct sema_ctx *c, struct node *n)
+{
+	call_want(c, n, 0, K(INT) | K(PTR), "int or pointer");
+	if (n->list.n > 1)
+		call_want_literal(c, n, 1, N_STRING);
+	return type_none(c->a);
+}
+
+static struct type *call_exit(struct sema_ctx *c, struct node *n)
+{
+	struct type *t = n->list.n ? call_want(c, n, 0, K_INTS, "int") : NULL;
+	if (t && c->final)
+		sema_coerce(c, &n->list.v[0], type_int(c->a, 8, true));
+	return type_none(c->a);
+}
+
+/* ------------------------------------------------------------------- data */
+
+/* The literal length in argument 1, cut to `most`; `most` when it is not a literal; `none` when it is not there. */
+static uint32_t call_length(struct sema_ctx *c, struct node *n, uint32_t most, uint32_t none, uint32_t shown)
+{
+	struct type *t = n->list.n > 1 ? call_want(c, n, 1, K(INT) | K(ENUM), "int") : NULL;
+	if (!t)
+		return n->list.n > 1 ? most : none;
+	const struct node *x = n->list.v[1];
+	if (x->kind != N_INT)
+		return most;
+	if (x->ival < 0 && !x->is_unsigned) {
+		SERR(c, D_STR_NEGATIVE, x->span, call_name(n), (long long)x->ival);
+		return most;
+	}
+	if ((uint64_t)x->ival > most) {
+		SERR(c, D_STR_LENGTH, x->span, (long long)x->ival, shown);
+		return most;
+	}
+	return (uint32_t)x->ival;
+}
+
+static struct type *call_str(struct sema_ctx *c, struct node *n)
+{
+	uint32_t max = c->s->config.max_strlen ? c->s->config.max_strlen : 1;
+	struct type *t = call_want(c, n, 0, K(INT) | K(ENUM) | K(PTR) | K(STRING) | K(ARRAY) | K(BUFFER), "integer or pointer");
+	struct node *x = n->list.v[0];
+	if (x->kind == N_INT && n->list.n == 1 && (x->param || (t && t->flexible))) {
+		/* a literal is its text, which is what str($1) is for; one with a cast is an address */
+		if (!x->param)
+			SERR(c, D_STR_LITERAL, n->span, (long long)x->ival);
+		if (c->final || x->param) {
+			n->kind = N_STRING;
+			n->str = x->param ? x->str : str_of(x->is_unsigned ? arena_printf(c->a, "%llu", (unsigned long long)x->ival) :
+									      arena_printf(c->a, "%lld", (long long)x->ival));
+			n->param = x->param;
+			n->list.n = 0;
+			return n->type = type_string(c->a, n->str.len + 1);
+		}
+		return type_string(c->a, (uint32_t)strlen(arena_printf(c->a, "%lld", (long long)x->ival)) + 1);
+	}
+	if (x->kind == N_STRING && n->list.n == 1) {
+		struct node s = *x;
+		*n = s;
+		return n->type;
+	}
+	if (t && t->kind == T_ARRAY && !sema_char_like(t->elem))
+		SERR(c, D_STR_LIKE, x->span, "arrays must contain a char-like type");
+	uint32_t len = call_length(c, n, max - 1, max - 1, max);
+	if (t && (t->kind == T_STRING || t->kind == T_ARRAY || t->kind == T_BUFFER)) {
+		/* never more than there is; an array may lack the NUL */
+		uint32_t have = t->kind == T_STRING ? t->size - (t->size > 0) : t->kind == T_BUFFER ? t->size - 4 : t->size;
+		if (have < len)
+			len = have;
+	}
+	return type_string(c->a, len + 1);
+}
+
+static struct type *call_buf(struct sema_ctx *c, struct node *n)
+{
+	uint32_t most = c->s->config.max_strlen > 4 ? c->s->config.max_strlen - 4 : 1, len;
+	struct type *t = call_want(c, n, 0, K(INT) | K(ENUM) | K(PTR) | K(ARRAY) | K(STRING) | K(BUFFER), "integer, pointer, or array");
+	bool sized = t && (t->kind == T_ARRAY || t->kind == T_STRING || t->kind == T_BUFFER) && t->size;
+	uint32_t whole = !sized ? most : t->kind == T_BUFFER ? t->size - 4 : t->size;
+	if (whole > most)
+		whole = most;
+	len = call_length(c, n, sized ? whole : most, whole, most);
+	if (t && !sized && n->list.n < 2)
+		SERR(c, D_BUF_LENGTH, n->span, "buf", sema_base_name(t));
+	return type_buffer(c->a, 4 + (len ? len : 1));
+}
+
+static struct type *call_strftime(struct sema_ctx *c, struct node *n)
+{
+	call_want_literal(c, n, 0, N_STRING);
+	struct type *t = call_want(c, n, 1, K_INTS, "int");
+	struct node *x = n->list.v[1];
+	while (x->kind == N_CAST && x->ival)
+		x = x->a;
+	if (x->builtin == B_NSECS && (x->kind == N_BUILTIN || x->kind == N_CALL)) {
+		if (x->ival == NSECS_MONOTONIC)
+			SERR(c, D_STRFTIME, x->span, "monotonic timestamp");
+		n->ival = x->ival == NSECS_TAI ? CLOCK_MODE_TAI : x->ival == NSECS_SW_TAI ? CLOCK_MODE_SW_TAI : CLOCK_MODE_BOOT;
+	} else if (x->kind == N_INT && x->ival < 0 && !x->is_unsigned) {
+		SERR(c, D_STRFTIME, x->span, "negative timestamp");
+	}
+	if (t && c->final)
+		sema_coerce(c, &n->list.v[1], type_int(c->a, 8, false));
+	return type_new(c->a, T_TIMESTAMP, 16, 1);
+}
+
+static struct type *call_ntop(struct sema_ctx *c, struct node *n)
+{
+	uint32_t i = n->list.n - 1;
+	if (i)
+		call_want(c, n, 0, K(INT) | K(ENUM), "int");
+	struct type *t = call_want(c, n, i, K(INT) | K(ENUM) | K(ARRAY) | K(STRING) | K(BUFFER), "integer or array");
+	uint32_t size = !t ? NTOP_V4 : t->kind == T_BUFFER ? t->size - 4 : t->size;
+	if (t && !type_is_int(t) && size != NTOP_V4 && size != NTOP_V6)
+		SERR(c, D_ADDRESS_SIZE, n->list.v[i]->span, "ntop", "4 or 16");
+	if (t && type_is_int(t) && c->final)
+		sema_coerce(c, &n->list.v[i], type_int(c->a, NTOP_V4, false));
+	return type_new(c->a, T_INET, 24, 1);
+}
+
+static struct type *call_macaddr(struct sema_ctx *c, struct node *n)
+{
+	struct type *t = call_want(c, n, 0, K(INT) | K(PTR) | K(ARRAY) | K(STRING) | K(BUFFER), "array or pointer");
+	if (t && (t->kind == T_ARRAY || t->kind == T_STRING || t->kind == T_BUFFER) && t->size < MAC_SIZE + (t->kind == T_BUFFER ? 4 : 0))
+		SERR(c, D_ADDRESS_SIZE, n->list.v[0]->span, "macaddr", "at least 6");
+	return type_new(c->a, T_MAC, MAC_SIZE, 1);
+}
+
+static struct type *call_bswap(struct sema_ctx *c, struct node *n)
+{
+	struct type *t = call_want(c, n, 0, K_INTS, "int");
+	if (!t)
+		return type_int(c->a, 8, false);
+	struct type *w = type_int(c->a, type_is_agg(t) ? 8 : t->size, false);
+	if (c->final)
+		sema_coerce(c, &n->list.v[0], w);
+	return w;
+}
+
+static struct type *call_space(struct sema_ctx *c, struct node *n, enum addr_space as)
+{
+	struct type *t = call_want(c, n, 0, K(INT) | K(PTR), "integer or pointer");
+	if (!t)
+		return c->final ? type_error(c->a) : NULL;
+	struct type *w = arena_dup(c->a, t, sizeof(*t));
+	w->as = as;
+	return w;
+}
+
+static struct type *call_strncmp(struct sema_ctx *c, struct node *n)
+{
+	call_want_string(c, n, 0);
+	call_want_string(c, n, 1);
+	if (call_want_literal(c, n, 2, N_INT) && n->list.v[2]->ival < 0)
+		SERR(c, D_STR_NEGATIVE, n->list.v[2]->span, "strncmp", (long long)n->list.v[2]->ival);
+	return type_int(c->a, 8, false);
+}
+
+/* ------------------------------------------------------------ aggregations */
+
+static bool call_literal(struct sema_ctx *c, struct node *n, uint32_t i, int64_t *ret)
+{
+	call_arg(c, n, i);
+	*ret = n->list.v[i]->ival;
+	return n->list.v[i]->kind == N_INT && *ret >= 0;
+}
+
+static void call_agg_error(struct sema_ctx *c, struct node *n, uint32_t i, const char *text)
+{
+	SERR(c, D_LHIST_ARGS, i ? n->list.v[i]->span : n->span, text);
+}
+
+static struct type *call_hist(struct sema_ctx *c, struct node *n)
+{
+	struct type *t = type_new(c->a, T_HIST, 8, 8);
+	call_want_int(c, n, 0);
+	if (n->list.n < 2)
+		return t;
+	if (!call_literal(c, n, 1, &t->agg.bits) || t->agg.bits > HIST_MAX_BITS) {
+		call_agg_error(c, n, 1, n->list.v[1]->kind != N_INT ? "hist: invalid bits value (must be non-negative literal)" :
+				       arena_printf(c->a, "hist() bits must be 0..5 (%lld provided)", (long long)n->list.v[1]->ival));
+		t->agg.bits = 0;
+	}
+	return t;
+}
+
+static struct type *call_lhist(struct sema_ctx *c, struct node *n)
+{
+	static const char *const what[] = { "", "min", "max", "step" };
+	struct type *t = type_new(c->a, T_LHIST, 8, 8);
+	int64_t v[4] = { 0 };
+	call_want_int(c, n, 0);
+	for (uint32_t i = 1; i < 4; i++) {
+		if (call_literal(c, n, i, &v[i]))
+			continue;
+		call_agg_error(c, n, i, arena_printf(c->a, "lhist: invalid %s value (must be non-negative literal)", what[i]));
+		v[3] = 0;
+		break;
+	}
+	const char *bad = NULL;
+	if (v[3] < 1)
+		bad = arena_printf(c->a, "lhist() step must be >= 1 (%lld provided)", (long long)v[3]);
+	else if (v[1] >= v[2])
+		bad = arena_printf(c->a, "lhist() min must be less than max (provided min %lld and max %lld)", (long long)v[1], (long long)v[2]);
+	else if (v[3] > v[2] - v[1])
+		bad = arena_printf(c->a, "lhist() step is too large for the given range (provided step %lld for range %lld)", (long long)v[3],
+				   (long long)(v[2] - v[1]));
+	else if ((v[2] - v[1]) / v[3] > LHIST_MAX_BUCKETS)
+		bad = arena_printf(c->a, "lhist() too many buckets, must be <= %d (would need %lld)", LHIST_MAX_BUCKETS,
+				   (long long)((v[2] - v[1]) / v[3]));
+	t->agg.min = v[1], t->agg.max = v[2], t->agg.step = v[3];
+	if (bad) {
+		/* literals that are none were reported already */
+		if (n->list.v[1]->kind == N_INT && n->list.v[2]->kind == N_INT && n->list.v[3]->kind == N_INT && v[1] >= 0 && v[2] >= 0 &&
+		    n->list.v[3]->ival >= 0)
+			call_agg_error(c, n, 0, bad);
+		t->agg.min = 0, t->agg.max = t->agg.step = 1;
+	}
+	return t;
+}
+
+static struct type *call_tseries(struct sema_ctx *c, struct node *n)
+{
+	static const char *const aggs[] = { "avg", "max", "min", "sum" };
+	int64_t interval, buckets;
+	bool known = n->list.n < 4;
+	uint32_t errors = c->d->n_errors;
+	call_want_int(c, n, 0);
+	if (!call_literal(c, n, 1, &interval) || interval < 1)
+		call_agg_error(c, n, 1, "tseries() interval must be a literal of at least 1 ns");
+	if (!call_literal(c, n, 2, &buckets) || buckets < 1 || buckets > TSERIES_MAX)
+		call_agg_error(c, n, 2, "tseries() number of buckets must be a literal of 1..1000000");
+	if (!known && call_want_literal(c, n, 3, N_STRING)) {
+		for (size_t i = 0; i < sizeof(aggs) / sizeof(*aggs); i++)
+			known |= str_is(n->list.v[3]->str, aggs[i]);
+		if (!known)
+			call_agg_error(c, n, 3, "tseries() aggregates by \"avg\", \"max\", \"min\", or \"sum\"");
+	}
+	if (c->d->n_errors == errors)
+		SERR(c, D_NOT_YET, n->span, "tseries()");
+	return type_error(c->a);
+}
+
+static struct type *call_aggregate(struct sema_ctx *c, struct node *n)
+{
+	static const struct {
+		int builtin;
+		enum type_kind kind;
+	} rows[] = { { B_SUM, T_SUM }, { B_MIN, T_MIN }, { B_MAX, T_MAX }, { B_AVG, T_AVG }, { B_STATS, T_STATS } };
+	struct type *t = type_new(c->a, T_COUNT, 8, 8);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+		if (rows[i].builtin == n->builtin)
+			t->kind = rows[i].kind;
+	if (n->list.n) {
+		struct type *x = call_want_int(c, n, 0);
+		if (!x)
+			return t->is_signed = t->flexible = true, t;
+		t->is_signed = x->is_signed;
+		t->flexible = x->flexible;
+	}
+	return t;
+}
+
+/* --------------------------------------------------------------- dispatch */
+
+/* pid(init), tid(curr_ns), nsecs(tai): the mode goes to ival */
+static struct type *call_mode(struct sema_ctx *c, struct node *n)
+{
+	static const char *const modes[] = { "boot", "monotonic", "tai", "sw_tai" };
+	struct node *x = n->list.v[0];
+	n->ival = -1;
+	if (n->builtin == B_NSECS) {
+		for (int i = 0; x->kind == N_STRING && i < 4; i++)
+			if (str_is(x->str, modes[i]))
+				n->ival = i;
+		if (n->ival < 0 && x->kind != N_STRING)
+			call_want_literal(c, n, 0, N_STRING);
+		else if (n->ival < 0)
+			SERR(c, D_TIMESTAMP_MODE, x->span, STR_FMT(x->str));
+		else if (n->ival == NSECS_TAI && c->env->facts && !c->env->facts->ops->has(c->env->facts, FEAT_TAI))
+			SERR(c, D_TAI, n->span);
+	} else if (x->kind != N_STRING) {
+		SERR(c, D_PID_ARG, n->span, call_name(n));
+	} else if (str_is(x->str, "init") || str_is(x->str, "curr_ns")) {
+		n->ival = str_is(x->str, "init");
+	} else {
+		SERR(c, D_PID_MODE, x->span, STR_FMT(x->str));
+	}
+	if (n->ival < 0) { /* stays a call, so that the last round reports it */
+		n->ival = 0;
+		return type_int(c->a, n->builtin == B_NSECS ? 8 : 4, false);
+	}
+	/* all is known now: a value, but the checks above must speak in the last round */
+	if (c->final || n->ival != NSECS_TAI) {
+		n->kind = N_BUILTIN;
+		n->list.n = 0;
+	}
+	return type_int(c->a, n->builtin == B_NSECS ? 8 : 4, false);
+}
+
+static struct type *call_value(struct sema_ctx *c, struct node *n)
+{
+	switch (n->builtin) {
+	case B_PID:
+	case B_TID:
+	case B_NSECS:
+		if (n->list.n)
+			return call_mode(c, n);
+		break;
+	case B_COMM:
+		if (n->list.n) {
+			call_want(c, n, 0, K(INT) | K(ENUM), "int");
+			SERR(c, D_NOT_YET, n->span, "comm() of another process");
+			return type_string(c->a, 64);
+		}
+		break;
+	case B_PPID:
+	case B_PCOMM:
+	case B_LEADER_COMM:
+	case B_LEADER_TID:
+		if (n->list.n)
+			return call_want(c, n, 0, K(PTR), "pointer") ? sema_builtin_value(c, n) : type_int(c->a, 4, true);
+		break;
+	default:
+		break;
+	}
+	n->kind = N_BUILTIN;
+	return sema_builtin_value(c, n);
+}
+
+struct type *sema_call(struct sema_ctx *c, struct node *n)
+{
+	const struct builtin_info *b = &builtin_info[n->builtin];
+	bool moved = n->ival == 1 && (n->builtin == B_HAS_KEY || n->builtin == B_DELETE); /* see call_element */
+	if (!moved && !call_count(c, n))
+		return type_error(c->a);
+	if (b->flags & BF_UNSAFE && !c->env->unsafe) {
+		SERR(c, D_UNSAFE, n->span, b->name);
+		return type_error(c->a);
+	}
+	if (b->flags & BF_LATER && n->builtin != B_TSERIES) {
+		SERR(c, D_NOT_YET, n->span, arena_printf(c->a, "%s()", b->name));
+		return type_error(c->a);
+	}
+	if (b->flags & BF_VALUE)
+		return call_value(c, n);
+	switch (n->builtin) {
+	case B_COUNT: case B_SUM: case B_MIN: case B_MAX: case B_AVG: case B_STATS:
+		return call_aggregate(c, n);
+	case B_HIST:
+		return call_hist(c, n);
+	case B_LHIST:
+		return call_lhist(c, n);
+	case B_TSERIES:
+		return call_tseries(c, n);
+	case B_PRINTF: case B_ERRORF: case B_WARNF: case B_CAT: case B_SYSTEM:
+		return call_format(c, n);
+	case B_PRINT:
+		return call_print(c, n);
+	case B_CLEAR: case B_ZERO:
+		call_map(c, n, false);
+		return type_none(c->a);
+	case B_TIME:
+		if (n->list.n)
+			call_want_literal(c, n, 0, N_STRING);
+		return type_none(c->a);
+	case B_JOIN:
+		return call_join(c, n);
+	case B_EXIT:
+		return call_exit(c, n);
+	case B_DELETE: case B_HAS_KEY:
+		return call_element(c, n);
+	case B_LEN:
+		return call_len(c, n);
+	case B_STR:
+		return call_str(c, n);
+	case B_BUF:
+		return call_buf(c, n);
+	case B_STRFTIME:
+		return call_strftime(c, n);
+	case B_NTOP:
+		return call_ntop(c, n);
+	case B_MACADDR:
+		return call_macaddr(c, n);
+	case B_BSWAP:
+		return call_bswap(c, n);
+	case B_KPTR: case B_UPTR:
+		return call_space(c, n, n->builtin == B_KPTR ? AS_KERNEL : AS_USER);
+	case B_STRNCMP:
+		return call_strncmp(c, n);
+	case B_STRLEN:
+		call_want_string(c, n, 0);
+		return type_int(c->a, 8, false);
+	default:
+		return sema_comptime(c, n);
+	}
+}

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Builtin values: types, where they are valid (reference 3.3, 4.2), and those
+ * that are made of others. What is known at compile time folds here; walks
+ * over the current task become FIELD nodes over `curtask`. Lowering gets
+ * N_BUILTIN nodes, also for values written as calls.
+ */
+#include "sema/sema_priv.h"
+
+enum { X86_64_ARGS = 6, TRACE_ARGS = 12 };
+
+static bool value_is_special(const struct clause *cl)
+{
+	enum provider_id p = cl->provider->id;
+	return p == PROV_BEGIN || p == PROV_END || p == PROV_SELF;
+}
+
+/* The provider must grant one of `bits`, and the place must have a context at hand. */
+static bool value_allowed(struct sema_ctx *c, struct node *n, uint32_t bits, enum diag_id id)
+{
+	const struct provider *p = c->clause->provider;
+	const char *name = builtin_info[n->builtin].name;
+	if (n->builtin == B_ARGN)
+		name = arena_printf(c->a, "arg%lld", (long long)n->ival);
+	if (!(p->access & bits)) {
+		if (id == D_ACCESS_ARGN)
+			SERR(c, id, n->span, name);
+		else if (id == D_ACCESS_ARGS)
+			SERR(c, id, n->span, p->name);
+		else if (id == D_ACCESS_RETVAL)
+			SERR(c, id, n->span, p->id == PROV_TRACEPOINT ? " (try to use args.ret instead)" : "");
+		else if (id == D_ACCESS_CTX)
+			SERR(c, id, n->span);
+		else
+			SERR(c, id, n->span, name, p->name);
+		return false;
+	}
+	if (c->loop) {
+		SERR(c, D_LOOP_BUILTIN, n->span, name);
+		return false;
+	}
+	return true;
+}
+
+static struct type *value_args(struct sema_ctx *c, struct node *n)
+{
+	if (!value_allowed(c, n, ACC_ARGS, D_ACCESS_ARGS))
+		return type_error(c->a);
+	if (!c->clause->args) {
+		SERR(c, D_ACCESS_ARGS, n->span, c->clause->provider->name);
+		return type_error(c->a);
+	}
+	n->as = AS_CTX;
+	return c->clause->args;
+}
+
+static struct type *value_argn(struct sema_ctx *c, struct node *n)
+{
+	if (!value_allowed(c, n, ACC_ARGN | ACC_ARGN_CTX, D_ACCESS_ARGN))
+		return type_error(c->a);
+	if (n->ival >= (c->clause->provider->access & ACC_ARGN_CTX ? TRACE_ARGS : X86_64_ARGS)) {
+		SERR(c, D_ARGN_RANGE, n->span, (long long)n->ival);
+		return type_error(c->a);
+	}
+	return type_int(c->a, 8, false);
+}
+
+static struct type *value_retval(struct sema_ctx *c, struct node *n)
+{
+	const struct clause *cl = c->clause;
+	if (!value_allowed(c, n, ACC_RETVAL | ACC_RETVAL_CTX, D_ACCESS_RETVAL))
+		return type_error(c->a);
+	struct type *t = cl->attach.v[0]->retval;
+	if (cl->provider->access & ACC_RETVAL_CTX && t && t->kind != T_VOID && t->kind != T_STRUCT)
+		return t;
+	return type_int(c->a, 8, false);
+}
+
+static struct type *value_ctx(struct sema_ctx *c, struct node *n)
+{
+	const struct clause *cl = c->clause;
+	if (!value_allowed(c, n, ACC_CTX, cl->provider->id == PROV_TRACEPOINT ? D_ACCESS_CTX : D_ACCESS_OTHER))
+		return type_error(c->a);
+	struct type *to = cl->attach.v[0]->ctx;
+	return type_ptr(c->a, to ? to : type_new(c->a, T_VOID, 0, 1), AS_CTX);
+}
+
+static struct type *value_task(struct sema_ctx *c)
+{
+	const struct facts *f = c->env->facts;
+	struct type *t = sema_named_type(c, 's', STR("task_struct"));
+	if (!t) {
+		t = type_new(c->a, T_STRUCT, 0, 8);
+		t->name = STR("task_struct");
+	}
+	/* the program's own idea of the structure is no type of the kernel's: nothing there is trusted */
+	bool trusted = t->origin && f && f->ops->has(c->env->facts, FEAT_TASK_BTF);
+	return type_ptr(c->a, t, trusted ? AS_BTF : AS_KERNEL);
+}
+
+/* A constant instead of the node. */
+static struct type *value_int(struct sema_ctx *c, struct node *n, uint64_t v, unsigned size)
+{
+	n->kind = N_INT;
+	n->ival = (int64_t)v;
+	n->is_unsigned = true;
+	n->list.n = 0;
+	return n->type = type_int(c->a, size, false);
+}
+
+static struct type *value_text(struct sema_ctx *c, struct node *n, const char *s)
+{
+	n->kind = N_STRING;
+	n->str = str_of(s);
+	n->list.n = 0;
+	return n->type = type_string(c->a, n->str.len + 1);
+}
+
+/* task.via.field, of the current task or of the one given */
+static struct type *value_walk(struct sema_ctx *c, struct node *n, const char *via, const char *field)
+{
+	struct node *task = n->kind == N_CALL && n->list.n ? n->list.v[0] : NULL;
+	if (!task) {
+		task = node_new(c->a, N_BUILTIN, n->span);
+		task->builtin = B_CURTASK;
+		task->str = STR("curtask");
+	}
+	struct node *up = node_new(c->a, N_FIELD, n->span), *leaf = node_new(c->a, N_FIELD, n->span);
+	up->a = task;
+	up->str = str_of(via);
+	leaf->a = up;
+	leaf->str = str_of(field);
+	return sema_become(c, n, leaf);
+}
+
+static struct type *value_probetype(struct sema_ctx *c, struct node *n)
+{
+	const struct clause *cl = c->clause;
+	return value_text(c, n, value_is_special(cl) ? "special" : cl->provider->id == PROV_BENCH ? "benchmark" : cl->provider->name);
+}
+
+static struct type *value_usermode(struct sema_ctx *c, struct node *n)
+{
+	const struct clause *cl = c->clause;
+	if (!(cl->provider->access & ACC_REG))
+		return value_int(c, n, value_is_special(cl), 1);
+	if (c->loop) {
+		SERR(c, D_LOOP_BUILTIN, n->span, "usermode");
+		return type_error(c->a);
+	}
+	return type_int(c->a, 1, false);
+}
+
+struct type *sema_builtin_value(struct sema_ctx *c, struct node *n)
+{
+	if (builtin_info[n->builtin].flags & BF_LATER) {
+		SERR(c, D_NOT_YET, n->span, builtin_info[n->builtin].name);
+		return type_error(c->a);
+	}
+	switch (n->builtin) {
+	case B_ARGN:
+		return value_argn(c, n);
+	case B_ARGS:
+		return value_args(c, n);
+	case B_CTX:
+		return value_ctx(c, n);
+	case B_RETVAL:
+		return value_retval(c, n);
+	case B_FUNC:
+		if (!value_allowed(c, n, ACC_FUNC, D_ACCESS_OTHER))
+			return type_error(c->a);
+		return c->clause->provider->ptr_as == AS_USER ? type_new(c->a, T_USYM, 16, 1) : type_new(c->a, T_KSYM, 8, 8);
+	case B_COMM:
+		return type_string(c->a, 16);
+	case B_PID:
+	case B_TID:
+		return type_int(c->a, 4, false);
+	case B_USERNAME:
+		return type_new(c->a, T_USERNAME, 8, 8);
+	case B_CURTASK:
+		return value_task(c);
+	case B_PROBE:
+		return type_new(c->a, T_PROBE, 4, 4);
+	case B_PROBETYPE:
+		return value_probetype(c, n);
+	case B_USERMODE:
+		return value_usermode(c, n);
+	case B_PPID: /* the process, not the thread that forked */
+		return value_walk(c, n, "real_parent", "tgid");
+	case B_PCOMM:
+		return value_walk(c, n, "real_parent", "comm");
+	case B_LEADER_TID:
+		return value_walk(c, n, "group_leader", "pid");
+	case B_LEADER_COMM:
+		return value_walk(c, n, "group_leader", "comm");
+	case B_CPID:
+		if (c->env->has_child)
+			return type_int(c->a, 8, false);
+		diag_add(c->d, D_CPID_NONE, n->span);
+		return value_int(c, n, 0, 8);
+	case B_HAS_CPID:
+		n->kind = N_BOOL;
+		n->ival = c->env->has_child;
+		return n->type = type_bool(c->a);
+	case B_DEFAULT_STR_LENGTH:
+		return value_int(c, n, c->s->config.max_strlen, 8);
+	case B_NCPUS:
+		return value_int(c, n, c->env->ncpus, 8);
+	case B_ARCH:
+		return value_text(c, n, "x86_64");
+	case B_SAFE_MODE:
+		n->kind = N_BOOL;
+		n->ival = !c->env->unsafe;
+		return n->type = type_bool(c->a);
+	default: /* uid gid nsecs elapsed cpu numaid cgroup rand jiffies */
+		return type_int(c->a, 8, false);
+	}
+}
