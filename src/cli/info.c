@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* --info: the system, the build, and every row of feature.def as "name: yes|no". Tests read it to know what can be tested. */
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "cli/opt.h"
+#include "kern/kern.h"
+
+int info_print(struct arena *a, int fd)
+{
+	static const char *const lockdown[] = { "none", "integrity", "confidentiality" };
+	struct buf b = { 0 };
+	struct utsname u;
+	struct kern *k = kern_open(a);
+	int mode = kern_lockdown();
+	if (!uname(&u))
+		buf_addf(&b, "System\n  OS: %s %s %s\n  Arch: %s\n", u.sysname, u.release, u.version, u.machine);
+	buf_addf(&b, "  lockdown: %s\n", mode < 0 || mode > 2 ? "unknown" : lockdown[mode]);
+	buf_addf(&b, "\nBuild\n  version: v%s\n  compiler: %s\n", SONDE_VERSION, __VERSION__);
+	buf_adds(&b, "\nKernel features\n");
+	for (int f = 0; f < FEAT_COUNT; f++) {
+		const char *name = kern_feature_name((enum feature)f);
+		bool has = kern_has(k, (enum feature)f);
+		buf_addf(&b, "  %s: %-*s", name, (int)(23 - strlen(name) > 4 && strlen(name) < 23 ? 27 - strlen(name) : 4), has ? "yes" : "no");
+		buf_addf(&b, "%s\n", kern_feature_doc((enum feature)f));
+	}
+	const char *why = privilege_missing(a);
+	if (why)
+		buf_addf(&b, "\nNot enough privilege, so much of this is \"no\" for that reason alone.\n%s\n", why);
+	kern_close(k);
+	ssize_t n = write(fd, b.s, b.len);
+	int status = b.oom || n != (ssize_t)b.len;
+	buf_fini(&b);
+	return status;
+}

@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The command line (reference 6.1) and the environment (6.2).
+ *
+ * getopt_long permutes: options may stand before and after the script's name. What follows `--` is the script's: words that
+ * begin with `--` are its named options (getopt()), everything else its positional parameters. An option before `--` that we do not
+ * know is an error, and the nearest that we know is suggested.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <stdio.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "cli/opt.h"
+#include "sema/facts.h"
+
+enum {
+	OPT_INFO = 256, OPT_UNSAFE, OPT_DRY_RUN, OPT_DUMP, OPT_EXPLAIN, OPT_READY_FD, OPT_NO_FEATURE, OPT_NO_WARNINGS, OPT_IGNORED
+};
+
+static const struct option opt_long[] = {
+	{ "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, 'V' },
+	{ "info", no_argument, NULL, OPT_INFO },
+	{ "list", no_argument, NULL, 'l' },
+	{ "verbose", no_argument, NULL, 'v' },
+	{ "pid", required_argument, NULL, 'p' },
+	{ "cmd", required_argument, NULL, 'c' },
+	{ "output", required_argument, NULL, 'o' },
+	{ "quiet", no_argument, NULL, 'q' },
+	{ "warnings", no_argument, NULL, 'k' },
+	{ "no-warnings", no_argument, NULL, OPT_NO_WARNINGS },
+	{ "unsafe", no_argument, NULL, OPT_UNSAFE },
+	{ "dry-run", no_argument, NULL, OPT_DRY_RUN },
+	{ "debug", required_argument, NULL, 'd' },
+	{ "dump", required_argument, NULL, OPT_DUMP },
+	{ "explain", no_argument, NULL, OPT_EXPLAIN },
+	{ "ready-fd", required_argument, NULL, OPT_READY_FD },
+	{ "no-feature", required_argument, NULL, OPT_NO_FEATURE },
+	{ "btf", no_argument, NULL, OPT_IGNORED },
+	{ 0 },
+};
+
+void opt_usage(int fd)
+{
+	static const char text[] =
+		"USAGE:\n"
+		"    sonde [options] FILE [-- ARGS]\n"
+		"    sonde [options] -e 'PROGRAM' [-- ARGS]\n"
+		"    sonde -l [PATTERN]\n"
+		"\n"
+		"OPTIONS:\n"
+		"    -e PROGRAM         run this program\n"
+		"    FILE, -            run the program of this file, of standard input\n"
+		"    -c, --cmd CMD      start CMD when everything is attached, trace it, end with it\n"
+		"    -p, --pid PID      trace this process only, end with it\n"
+		"    -o, --output FILE  write the output to FILE\n"
+		"    -f FORMAT          text (default) or json\n"
+		"    -B MODE            buffering of the output: line (default), full, none\n"
+		"    -q, --quiet        no \"Attached N probes\"\n"
+		"    -k, --warnings     also report failed reads and map lookups while running\n"
+		"    --no-warnings      no warnings\n"
+		"    --unsafe           allow system() and other calls that change the system\n"
+		"    -l, --list [PATTERN|FILE]\n"
+		"                       list the attach points that match (-v: with their arguments)\n"
+		"    -v, --verbose      how each probe is attached; whole kernel logs\n"
+		"    -h, --help         this text\n"
+		"    -V, --version      the version\n"
+		"    --info             what this kernel can do\n"
+		"\n"
+		"LOOKING INSIDE:\n"
+		"    --explain          load the program, attach nothing, and say what became of each clause\n"
+		"    --dump STAGES      print stages of the compilation instead of running, comma separated:\n"
+		"                       tokens ast types ir ir:PASS bpf plan maps all\n"
+		"    -d, --debug STAGES the same\n"
+		"    --dry-run          stop when everything is attached\n"
+		"    --ready-fd N       write a line to descriptor N when everything is attached\n"
+		"    --no-feature LIST  do as if the kernel could not: kprobe_multi, kprobe_session, uprobe_multi\n"
+		"\n"
+		"ENVIRONMENT:\n"
+		"    BPFTRACE_<KEY>     configuration, as in a config block: BPFTRACE_MAX_STRLEN=64\n"
+		"    BPFTRACE_COLOR     auto (default), always, never\n"
+		"\n"
+		"EXAMPLES:\n"
+		"    sonde -l '*sleep*'\n"
+		"        list the attach points with \"sleep\" in their name\n"
+		"    sonde -e 'tracepoint:syscalls:sys_enter_openat { @[comm] = count(); }'\n"
+		"        count the files opened, by program, until Ctrl-C\n";
+	ssize_t n = write(fd, text, sizeof(text) - 1);
+	(void)n;
+}
+
+static int opt_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+static int opt_fail(const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	fputs("ERROR: ", stderr);
+	vfprintf(stderr, fmt, ap);
+	fputc('\n', stderr);
+	va_end(ap);
+	return 1;
+}
+
+static int opt_unknown(char **argv)
+{
+	const char *word = argv[optind - 1];
+	if (!optopt || strncmp(word, "--", 2) == 0) {
+		const char *best = NULL;
+		int least = 4;
+		for (const struct option *l = opt_long; l->name; l++) {
+			int d = str_distance(word + (strncmp(word, "--", 2) ? 0 : 2), l->name, 3);
+			if (d < least) {
+				least = d;
+				best = l->name;
+			}
+		}
+		opt_fail("unrecognized option '%s'", word);
+		if (best)
+			fprintf(stderr, "HINT: did you mean --%s? Options of the script itself stand after `--`.\n", best);
+		else
+			fputs("HINT: options of the script itself stand after `--`: sonde script.bt -- --option\n", stderr);
+	} else {
+		opt_fail("invalid option -- '%c'", optopt);
+	}
+	fputc('\n', stderr);
+	opt_usage(2);
+	return 1;
+}
+
+static int opt_pid(struct opt *o, const char *s)
+{
+	char *end;
+	errno = 0;
+	long v = strtol(s, &end, 10);
+	if (end == s || *end)
+		return opt_fail("Failed to parse pid: invalid integer: %s", s);
+	if (errno || v < 1 || v > 0x400000)
+		return opt_fail("Pid out of range: %s", s);
+	o->session.pid = (int)v;
+	return 0;
+}
+
+static int opt_dump(struct opt *o, const char *list, const char *option)
+{
+	static const struct { const char *name; uint32_t bits; } rows[] = {
+		{ "tokens", DUMP_TOKENS }, { "ast", DUMP_AST }, { "types", DUMP_TYPES }, { "ir", DUMP_IR }, { "bpf", DUMP_BPF },
+		{ "plan", DUMP_PLAN }, { "maps", DUMP_MAPS }, { "all", DUMP_ALL },
+		/* names of other tracers */
+		{ "parse", DUMP_AST }, { "codegen", DUMP_IR }, { "codegen-opt", DUMP_IR }, { "dis", DUMP_BPF },
+	};
+	char *copy = arena_strdup(o->arena, list), *save = NULL;
+	for (char *w = strtok_r(copy, ",", &save); w; w = strtok_r(NULL, ",", &save)) {
+		uint32_t bits = 0;
+		if (!strncmp(w, "ir:", 3) && w[3]) {
+			bits = DUMP_IR;
+			o->session.dump_pass = w + 3;
+		}
+		if (!strcmp(w, "codegen"))
+			o->session.dump_pass = "lower";
+		for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+			if (!strcmp(w, rows[i].name))
+				bits |= rows[i].bits;
+		if (!bits)
+			return opt_fail("USAGE: invalid option for %s: %s (expected: tokens, ast, types, ir, ir:PASS, bpf, plan, maps, all)",
+					option, w);
+		o->session.dump |= bits;
+	}
+	return 0;
+}
+
+static int opt_without(struct opt *o, const char *list)
+{
+	char *copy = arena_strdup(o->arena, list), *save = NULL;
+	for (char *w = strtok_r(copy, ",", &save); w; w = strtok_r(NULL, ",", &save)) {
+		if (!strcmp(w, "kprobe_multi"))
+			o->session.without |= 1ULL << FEAT_KPROBE_MULTI;
+		else if (!strcmp(w, "kprobe_session"))
+			o->session.without |= 1ULL << FEAT_KPROBE_SESSION;
+		else if (!strcmp(w, "uprobe_multi"))
+			o->session.without |= 1ULL << FEAT_UPROBE_MULTI;
+		else
+			return opt_fail("USAGE: invalid feature: %s (expected: kprobe_multi, kprobe_session, uprobe_multi)", w);
+	}
+	return 0;
+}
+
+static int opt_one(struct opt *o, int c, char **argv)
+{
+	struct session_options *s = &o->session;
+	char *end;
+	switch (c) {
+	case 'h': o->mode = MODE_HELP; return 0;
+	case 'V': o->mode = MODE_VERSION; return 0;
+	case OPT_INFO: o->mode = MODE_INFO; return 0;
+	case 'l': o->mode = MODE_LIST; return 0;
+	case 'e': o->program = optarg; return 0;
+	case 'v': s->verbose = true; return 0;
+	case 'q': s->quiet = true; return 0;
+	case 'c': s->cmd = optarg; return 0;
+	case 'p': return opt_pid(o, optarg);
+	case 'o': o->output = optarg; return 0;
+	case 'f':
+		if (strcmp(optarg, "text") && strcmp(optarg, "json")) {
+			opt_fail("Invalid output format \"%s\"", optarg);
+			fputs("Valid formats: 'text', 'json'\n", stderr);
+			return 1;
+		}
+		s->json = !strcmp(optarg, "json");
+		return 0;
+	case 'B':
+		if (strcmp(optarg, "line") && strcmp(optarg, "full") && strcmp(optarg, "none"))
+			return opt_fail("USAGE: -B must be either 'line', 'full', or 'none'.");
+		s->buffering = *optarg == 'l' ? SESSION_LINE : *optarg == 'f' ? SESSION_FULL : SESSION_NONE;
+		return 0;
+	case 'k':
+		if (s->runtime_warnings)
+			return opt_fail("USAGE: -kk has been deprecated. Use a single -k for runtime warnings for errors in map lookups "
+					"and probe reads.");
+		s->runtime_warnings = true;
+		return 0;
+	case 'd': return opt_dump(o, optarg, "-d");
+	case OPT_DUMP: return opt_dump(o, optarg, "--dump");
+	case OPT_NO_WARNINGS: s->no_warnings = true; return 0;
+	case OPT_UNSAFE: s->unsafe = true; return 0;
+	case OPT_DRY_RUN: s->dry_run = s->quiet = true; return 0;
+	case OPT_EXPLAIN: s->explain = true; return 0;
+	case OPT_NO_FEATURE: return opt_without(o, optarg);
+	case OPT_READY_FD: {
+		long fd = strtol(optarg, &end, 10);
+		if (end == optarg || *end || fd < 0 || fd > INT_MAX)
+			return opt_fail("USAGE: --ready-fd needs the number of a descriptor: %s", optarg);
+		s->ready_fd = (int)fd;
+		return 0;
+	}
+	case 'b':
+	case OPT_IGNORED: return 0;
+	case ':':
+		opt_fail("option '%s' requires an argument", argv[optind - 1]);
+		fputc('\n', stderr);
+		opt_usage(2);
+		return 1;
+	default: return opt_unknown(argv);
+	}
+}
+
+/* BPFTRACE_<KEY> of the environment, except what is no configuration. */
+static void opt_environment(struct opt *o, char **env)
+{
+	static const char *const other[] = { "COLOR", "BTF", "KERNEL_SOURCE", "KERNEL_BUILD", "VMLINUX", "DUMMY_TS_MAP" };
+	const char *colour = "auto";
+	for (; env && *env; env++) {
+		const char *eq = strchr(*env, '=');
+		bool is_key = true;
+		if (strncmp(*env, "BPFTRACE_", 9) || !eq)
+			continue;
+		char *key = arena_strndup(o->arena, *env + 9, (size_t)(eq - *env - 9));
+		if (!strcmp(key, "COLOR"))
+			colour = eq + 1;
+		for (size_t i = 0; i < sizeof(other) / sizeof(*other); i++)
+			is_key &= strcmp(key, other[i]) != 0;
+		if (is_key)
+			vec_push(o->arena, &o->settings, ((struct session_setting){ key, eq + 1 }));
+	}
+	o->session.colour = !strcmp(colour, "always") || (strcmp(colour, "never") && isatty(2));
+}
+
+int opt_parse(struct opt *o, int argc, char **argv, char **env)
+{
+	struct session_options *s = &o->session;
+	int c, status;
+	s->ready_fd = -1;
+	s->out_fd = 1;
+	s->err_fd = 2;
+	opt_environment(o, env);
+	if (argc < 2) {
+		opt_usage(2);
+		return 1;
+	}
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, ":d:bB:f:e:hlp:vqc:Vo:k", opt_long, NULL)) != -1)
+		if ((status = opt_one(o, c, argv)))
+			return status;
+	if (s->cmd && s->pid)
+		return opt_fail("USAGE: Cannot use both -c and -p.");
+	if (s->runtime_warnings && s->no_warnings)
+		return opt_fail("USAGE: -k, --warnings conflicts with --no-warnings");
+	int i = optind;
+	if (o->mode == MODE_LIST && !o->program) {
+		o->pattern = i < argc ? argv[i++] : NULL;
+		if (o->pattern && (!strcmp(o->pattern, "-") || (!strpbrk(o->pattern, ":*") && !access(o->pattern, R_OK))))
+			o->file = o->pattern;
+	} else if (o->mode == MODE_RUN && !o->program) {
+		o->file = i < argc ? argv[i++] : NULL;
+	}
+	for (; i < argc; i++) {
+		if (!strncmp(argv[i], "--", 2) && argv[i][2])
+			vec_push(o->arena, &o->named, argv[i]);
+		else
+			vec_push(o->arena, &o->params, argv[i]);
+	}
+	if (o->mode == MODE_RUN && (o->program ? !*o->program : !o->file))
+		return opt_fail("USAGE: filename or -e 'program' required.");
+	s->params = o->params.v;
+	s->n_params = o->params.n;
+	s->named = o->named.v;
+	s->n_named = o->named.n;
+	s->settings = o->settings.v;
+	s->n_settings = o->settings.n;
+	return 0;
+}

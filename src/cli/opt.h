@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the command line asked for. */
+#ifndef SONDE_CLI_OPT_H
+#define SONDE_CLI_OPT_H
+
+#include "base/vec.h"
+#include "run/session.h"
+
+#define SONDE_VERSION "0.1.0"
+
+enum opt_mode { MODE_RUN, MODE_LIST, MODE_INFO, MODE_VERSION, MODE_HELP };
+
+struct opt {
+	struct arena *arena;
+	enum opt_mode mode;
+	const char *program;  /* -e; NULL: read `file` */
+	const char *file;     /* "-": standard input */
+	const char *pattern;  /* -l without a program; NULL: everything */
+	const char *output;   /* -o */
+	struct session_options session;
+	VEC(const char *) params, named;
+	VEC(struct session_setting) settings;
+};
+/* 0, or the status to exit with: what was wrong is on stderr. */
+int opt_parse(struct opt *o, int argc, char **argv, char **env);
+void opt_usage(int fd);
+/* info.c: --info */
+int info_print(struct arena *a, int fd);
+/* privilege.c: NULL, or why BPF cannot be used by us (arena), with what would help. */
+const char *privilege_missing(struct arena *a);
+
+#endif

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From the text to BPF instructions: the whole compiler in one function, stage after stage. Diagnostics collect in
+ * s->diags; a stage that reported an error is the last one. When something is to be dumped, nothing
+ * after the last wanted stage is computed: so --dump=ast works for what sema refuses.
+ */
+#include <errno.h>
+
+#include "run/run.h"
+
+struct compile_dump {
+	struct session *s;
+	struct buf *out;
+};
+
+/* After each pass of one function: print it if it is the pass that --dump=ir:PASS names. */
+static void compile_pass(void *arg, const char *pass, const struct func *f)
+{
+	struct compile_dump *d = arg;
+	if (strcmp(pass, d->s->o->dump_pass))
+		return;
+	buf_addf(d->out, "; after %s\n", pass);
+	ir_print(f, d->out);
+}
+
+static void compile_env(struct session *s)
+{
+	const struct session_options *o = s->o;
+	struct sema_env *e = &s->env;
+	*e = (struct sema_env){ .arena = &s->arena, .diags = &s->diags, .facts = kern_facts(s->kern), .providers = &probe_providers,
+				.unsafe = o->unsafe, .has_child = o->cmd != NULL, .ncpus = s->ncpus, .name = o->name.s };
+	e->prov = (struct provider_env){ .facts = e->facts, .diags = &s->diags, .arena = &s->arena, .pid = s->pid, .unsafe = o->unsafe };
+	for (uint32_t i = 0; i < o->n_params; i++)
+		vec_push(&s->arena, &e->params, str_of(o->params[i]));
+	for (uint32_t i = 0; i < o->n_named; i++)
+		vec_push(&s->arena, &e->named, str_of(o->named[i]));
+	for (uint32_t i = 0; i < o->n_settings; i++)
+		vec_push(&s->arena, &e->settings,
+			 ((struct sema_setting){ str_of(o->settings[i].key), str_of(o->settings[i].value) }));
+}
+
+static int compile_optimise(struct session *s, struct buf *dump)
+{
+	struct compile_dump d = { s, dump };
+	bool want = (s->o->dump & DUMP_IR) && s->o->dump_pass;
+	bool raw = want && !strcmp(s->o->dump_pass, "lower");
+	struct pass_options po = { .dump = want && !raw ? compile_pass : NULL, .dump_arg = &d };
+	for (uint32_t i = 1; i < s->module.funcs.n; i++) {
+		if (raw)
+			ir_print(s->module.funcs.v[i], dump);
+		const char *bad = ir_optimise(s->module.funcs.v[i], &po);
+		if (bad) {
+			struct func *f = s->module.funcs.v[i];
+			diag_add(&s->diags, D_INTERNAL, f->span, arena_printf(&s->arena, "%s: %s", f->name, bad));
+			return -1;
+		}
+	}
+	return 0;
+}
+
+static int compile_code(struct session *s)
+{
+	const struct module *m = &s->module;
+	s->target = (struct bpf_target){ .alu32 = true, .cpu_v4 = kern_has(s->kern, FEAT_CPU_V4) };
+	s->target.atomics = s->target.cpu_v4 || kern_has(s->kern, FEAT_ATOMICS); /* the newer set implies the older */
+	s->codes = arena_array(&s->arena, struct bpf_code *, m->progs.n);
+	for (uint32_t i = 0; i < m->progs.n; i++) {
+		const char *why = NULL;
+		s->codes[i] = bpf_compile(&s->arena, m->funcs.v, m->funcs.n, m->progs.v[i].fn, &s->target, &why);
+		if (!s->codes[i]) {
+			struct str name = str_of(load_name(s, i));
+			diag_add(&s->diags, D_LOAD_SIZE, m->progs.v[i].span, STR_FMT(name), why ? why : "no reason given");
+		}
+	}
+	return s->diags.n_errors ? -1 : 0;
+}
+
+int session_compile(struct session *s, struct buf *dump)
+{
+	const uint32_t want = s->o->dump;
+	uint32_t source = diags_add_source(&s->diags, s->o->name, s->o->text);
+
+	if (want & DUMP_TOKENS) {
+		lex_dump(&s->arena, &s->diags, source, dump);
+		if (want < DUMP_AST)
+			return 0;
+		s->diags.list.n = s->diags.n_errors = s->diags.n_warnings = 0; /* the parser reports them again */
+	}
+	s->tree = parse_program(&s->arena, &s->diags, source);
+	if (want & DUMP_AST)
+		ast_print(s->tree, dump, s->o->verbose);
+	if (s->diags.n_errors)
+		return -1;
+	if (want && want < DUMP_TYPES)
+		return 0;
+
+	s->kern = kern_open(&s->arena);
+	compile_env(s);
+	if (sema_run(&s->env, s->tree, &s->sema) || s->diags.n_errors)
+		return -1;
+	if (want & DUMP_TYPES)
+		sema_print(&s->sema, dump);
+	if (s->o->list || (want && want < DUMP_IR))
+		return 0;
+
+	struct lower_options lo = { .ncpus = s->ncpus, .report_reads = s->o->runtime_warnings };
+	if (lower_module(&s->env, &s->sema, &lo, &s->module) || s->diags.n_errors)
+		return -1;
+	if (compile_optimise(s, dump))
+		return -1;
+	if ((want & DUMP_IR) && !s->o->dump_pass)
+		dump_ir(s, dump);
+	if (want && want < DUMP_BPF)
+		return 0;
+	if (compile_code(s))
+		return -1;
+	if (want & DUMP_BPF)
+		dump_bpf(s, dump);
+	if (want & DUMP_MAPS)
+		dump_maps(s, dump);
+	if (want && !(want & DUMP_PLAN))
+		return 0;
+
+	int err = probe_plan(&s->arena, s->kern, &s->module, s->pid, &s->plan);
+	if (err) {
+		if (!s->diags.n_errors)
+			diag_add(&s->diags, D_SYSTEM, (struct span){ 0 }, "Cannot plan the attachment", strerror(-err));
+		return -1;
+	}
+	s->planned = true;
+	if (want & DUMP_PLAN)
+		dump_plan(s, dump);
+	return 0;
+}

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the files of run/ share: the session and its parts. A session is one object on the stack of session_run(); each
+ * descriptor and buffer in it has one owner, the part that it belongs to, whose *_fini or *_end releases it.
+ */
+#ifndef SONDE_RUN_RUN_H
+#define SONDE_RUN_RUN_H
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <sys/types.h>
+
+#include "bpf/code.h"
+#include "ir/lower.h"
+#include "kern/kern.h"
+#include "kern/sys.h"
+#include "lang/ast.h"
+#include "out/out.h"
+#include "probe/probe.h"
+#include "run/session.h"
+
+/* -- ring.c: the reading end of a BPF ring buffer -- */
+struct ring {
+	volatile unsigned long *consumer; /* page of its own, writable */
+	const volatile unsigned long *producer;
+	const uint8_t *data;              /* mapped twice in a row: no record ever wraps */
+	size_t size, page;
+};
+int ring_open(struct ring *r, int map_fd, size_t size);
+void ring_close(struct ring *r);
+/* Give every finished record to `each`, in order, at most about one ring full, so that a flood cannot hold the caller for
+ * ever. Returns how many; *ret_more: there may be more. A non-zero return of `each` stops after that record. */
+typedef int ring_each(void *arg, const void *record, uint32_t size);
+uint64_t ring_drain(struct ring *r, ring_each *each, void *arg, bool *ret_more);
+
+/* -- child.c: the command of -c, and the process of -p -- */
+struct child {
+	pid_t pid;      /* 0: none */
+	int pidfd;      /* readable when it has ended; -1: none */
+	int go, status; /* pipes: written to let it start; says why exec failed */
+};
+/* Split as a shell would, with quotes and backslashes, but without any expansion. NULL and *ret_why when quotes are open. */
+char **child_split(struct arena *a, const char *cmd, const char **ret_why);
+/* Fork it, stopped before exec. -errno with *ret_why (arena). */
+int child_start(struct child *c, struct arena *a, const char *cmd, const char **ret_why);
+int child_release(struct child *c); /* let it run; -errno when exec failed */
+int child_watch(struct child *c, int pid); /* -p: only the pidfd */
+void child_end(struct child *c); /* SIGTERM if we started it and it still runs */
+
+/* -- agg.c: values of several CPUs to one; order of rows -- */
+/* Size of a merged value. */
+uint32_t agg_size(const struct type *t, uint32_t value_size);
+/* Add one CPU's value `from` to the merged value `to` (zeroed before the first). */
+void agg_merge(const struct type *t, void *to, const void *from, uint32_t size);
+bool agg_is_empty(const struct type *t, const void *merged, uint32_t size); /* nothing was ever counted */
+/* Sort into the order of printing (reference 5.3); keeps the last `top` when that is not 0. */
+void agg_sort(const struct type *key, const struct type *value, struct out_row *rows, uint32_t *n, uint32_t top);
+int agg_compare(const struct type *t, const void *x, const void *y); /* of two keys */
+
+/* -- map.c -- */
+struct run_map {
+	int fd;       /* -1: not a kernel map, or not created */
+	bool used;    /* a program refers to it */
+	bool zeroed;  /* zero(): its zero is a value to show */
+	bool cleared; /* clear(): a zero means that there is nothing */
+};
+/* Rows with their memory. */
+struct map_rows {
+	struct out_row *rows;
+	uint32_t n;
+	uint8_t *mem;      /* keys and merged values, side by side */
+	uint32_t row_size; /* key, then value, each rounded up to 8 */
+};
+struct session;
+int map_read(struct session *s, uint32_t map, struct map_rows *ret);
+void map_rows_fini(struct map_rows *r);
+/* One element, merged, into `ret` (agg_size bytes, zero when absent). */
+int map_read_element(struct session *s, uint32_t map, const void *key, void *ret);
+int map_print(struct session *s, uint32_t map, uint32_t top, uint32_t div, bool at_exit);
+int map_clear(struct session *s, uint32_t map);
+int map_zero(struct session *s, uint32_t map);
+void map_print_all(struct session *s); /* at exit */
+
+/* -- signal.c -- */
+struct signals {
+	sigset_t blocked;  /* while we do not wait: SIGINT, SIGTERM, SIGHUP, and those with a probe */
+	sigset_t waiting;  /* the mask while we wait */
+	sigset_t before;
+	int fd;            /* signalfd of the signals that have a probe; -1 */
+};
+int signals_open(struct signals *s, const sigset_t *probes);
+bool signals_stop(void);  /* has one of SIGINT, SIGTERM, SIGHUP come? */
+void signals_default(void); /* the next one kills */
+void signals_close(struct signals *s);
+
+/* -- iter.c: reads iterator links to their end, beside the session -- */
+struct iter_reader {
+	pthread_t thread;
+	bool started;
+	int *links;
+	uint32_t n;
+	int done_fd; /* eventfd */
+	bool stop;   /* atomic: leave after the read at hand */
+	int error;   /* -errno of the first that failed */
+};
+int iter_start(struct iter_reader *r, const int *links, uint32_t n);
+void iter_join(struct iter_reader *r);
+
+/* -- the session -- */
+enum session_place { /* what a wait was woken by */
+	WAKE_CONTROL, WAKE_EVENTS, WAKE_PROCESS, WAKE_SIGNAL, WAKE_OUTPUT, WAKE_ITER
+};
+
+struct session {
+	const struct session_options *o;
+	struct arena arena;
+	jmp_buf oom;
+	struct diags diags;
+	struct kern *kern;
+	int pid;                /* to keep: of -p or -c */
+	struct node *tree;
+	struct sema_env env;
+	struct sema sema;
+	struct module module;
+	struct bpf_code **codes; /* by module.progs index */
+	struct bpf_target target;
+	struct plan plan;
+	bool planned;
+	uint32_t ncpus;
+	/* loaded */
+	struct run_map *maps;   /* by module.maps index; map_fds of the kernel's */
+	int *prog_fds;          /* by module.progs index */
+	uint8_t *data;          /* the data map, mapped; NULL when no program uses it */
+	size_t data_size;
+	struct ring events, control;
+	struct attached attached;
+	struct child child;
+	struct iter_reader iter;
+	struct signals signals;
+	bool has_signals;
+	int epoll_fd;
+	/* running */
+	struct out out;
+	struct out_env out_env;
+	struct buf text;        /* of the item at hand */
+	uint64_t *n_runtime;    /* by module.events index: how often a run-time message came */
+	uint64_t n_bad_records; /* that could not be decoded: our bug, said in the verdict */
+	uint64_t lost_said;     /* lost events already reported */
+	int64_t lost_second;    /* when */
+	int64_t exit_code;
+	bool exiting;           /* exit() was called */
+	bool stopping;          /* any other reason to end */
+	int status;             /* exit status when exit() did not say one */
+};
+
+/* compile.c: text to BPF instructions. 0, or -1 with diagnostics in s->diags. Stops early after the last stage of o->dump. */
+int session_compile(struct session *s, struct buf *dump);
+/* dump.c */
+const char *dump_map_name(void *session, uint32_t index);
+void dump_ir(struct session *s, struct buf *out);
+void dump_bpf(struct session *s, struct buf *out);
+void dump_maps(struct session *s, struct buf *out);
+void dump_plan(struct session *s, struct buf *out);
+void dump_list(struct session *s, struct buf *out);
+/* explain.c: --explain; after loading also the kernel's figures. */
+void explain_print(struct session *s, struct buf *out);
+/* load.c: create maps, load programs. 0, or -errno (reported). */
+int session_load(struct session *s);
+void session_unload(struct session *s);
+const char *load_name(const struct session *s, uint32_t prog); /* the attach point that stands for a program */
+/* log.c: report what the verifier refused, at the source. */
+void log_report(struct session *s, uint32_t prog, int err, const char *log, uint32_t log_size);
+/* event.c: one record of a ring (arg: the session). */
+int event_handle(void *session, const void *record, uint32_t size);
+void event_summary(struct session *s); /* run-time messages that came more than once */
+/* loop.c: from attached to the reason to end. */
+int loop_run(struct session *s);
+void loop_drain(struct session *s); /* both rings, until nothing is left */
+/* verdict.c */
+uint64_t verdict_lost(const struct session *s); /* events that did not fit the ring, up to now */
+void verdict_print(struct session *s);
+/* session.c */
+void session_report(struct session *s);   /* render and forget the diagnostics */
+bool session_test_run(struct session *s, int provider, uint64_t signal); /* begin, end, self; false when one failed */
+#endif

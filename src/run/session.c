@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A session from beginning to end:
+ *
+ *   -c: fork the command (it waits)        because its pid is part of the program
+ *   compile                                compile.c; --dump and -l FILE end here
+ *   create maps, load programs             load.c; --explain ends here
+ *   run the begin programs                 by BPF_PROG_TEST_RUN, in order; exit() there: nothing is attached
+ *   attach                                 probe/; --dry-run ends here
+ *   let the command go, say that we are ready
+ *   loop                                   loop.c: until there is a reason to end
+ *   detach, run the end programs, drain, print the maps, the verdict
+ *
+ * Whatever fails is reported where it is known and leads to the same way out, session_close(), which releases in the
+ * reverse order whatever is there.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "run/run.h"
+
+static void session_write(int fd, const char *s, size_t n)
+{
+	while (n) {
+		ssize_t w = write(fd, s, n);
+		if (w < 0 && errno == EINTR)
+			continue;
+		if (w <= 0)
+			return;
+		s += w;
+		n -= (size_t)w;
+	}
+}
+
+void session_report(struct session *s)
+{
+	struct buf b = { 0 };
+	s->diags.no_warnings = s->o->no_warnings;
+	diag_render(&s->diags, &b, s->o->colour, s->o->verbose);
+	if (s->out.ops)
+		out_flush(&s->out);
+	session_write(s->o->err_fd, b.s, b.len);
+	buf_fini(&b);
+	s->diags.list.n = s->diags.n_errors = s->diags.n_warnings = 0;
+}
+
+/* Refused by the system: said at once. */
+static int session_refused(struct session *s, const char *what, int err)
+{
+	diag_add(&s->diags, D_SYSTEM, (struct span){ 0 }, what, strerror(-err));
+	session_report(s);
+	s->status = 1;
+	return err;
+}
+
+static int64_t session_clock(clockid_t id)
+{
+	struct timespec t = { 0 };
+	clock_gettime(id, &t);
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+/* x - y, with y read between two readings of x; the narrowest of a few tries. */
+static int64_t session_clock_delta(clockid_t x, clockid_t y)
+{
+	int64_t best = INT64_MAX, ret = 0;
+	for (int i = 0; i < 5; i++) {
+		int64_t a = session_clock(x), b = session_clock(y), c = session_clock(x);
+		if (c - a < best) {
+			best = c - a;
+			ret = a + (c - a) / 2 - b;
+		}
+	}
+	return ret;
+}
+
+static bool session_ksym(void *arg, uint64_t addr, struct buf *ret)
+{
+	struct session *s = arg;
+	uint64_t off;
+	const char *name = kern_symbol_name(s->kern, addr, &off);
+	if (name)
+		buf_adds(ret, name);
+	return name != NULL;
+}
+
+static void session_open_output(struct session *s)
+{
+	const struct session_options *o = s->o;
+	s->out_env = (struct out_env){
+		.module = &s->module, .trunc_trailer = s->sema.config.str_trunc_trailer, .arg = s, .ksym = session_ksym,
+		.wall_minus_boot_ns = session_clock_delta(CLOCK_REALTIME, CLOCK_BOOTTIME),
+		.wall_minus_tai_ns = session_clock_delta(CLOCK_REALTIME, CLOCK_TAI),
+	};
+	/* By line: for us, whenever the rings are empty. So a flood is written in large pieces, and a single event at once. */
+	s->out = (struct out){ .ops = o->json ? &out_json_ops : &out_text_ops, .env = &s->out_env, .fd = o->out_fd, .err_fd = o->err_fd,
+			       .buffering = o->buffering == SESSION_NONE ? OUT_BUF_NONE : OUT_BUF_FULL, .quiet = o->quiet,
+			       .no_warnings = o->no_warnings };
+}
+
+/* The words that programs read from the head of the data map. */
+static void session_fill_header(struct session *s)
+{
+	enum { PROC_PID_INIT_INO = 0xEFFFFFFC };
+	struct stat st;
+	uint64_t *w = (uint64_t *)s->data;
+	if (!w)
+		return;
+	w[DW_PID] = (uint64_t)s->pid;
+	w[DW_SELF_PID] = (uint64_t)getpid();
+	w[DW_CPID] = s->child.pid > 0 ? (uint64_t)s->child.pid : 0;
+	w[DW_TAI_DELTA] = (uint64_t)session_clock_delta(CLOCK_TAI, CLOCK_BOOTTIME);
+	if (!stat("/proc/self/ns/pid", &st) && st.st_ino != PROC_PID_INIT_INO) {
+		w[DW_NSDEV] = st.st_dev;
+		w[DW_NSINO] = st.st_ino;
+	}
+	w[DW_START_NS] = (uint64_t)session_clock(CLOCK_BOOTTIME);
+}
+
+bool session_test_run(struct session *s, int provider, uint64_t signal)
+{
+	const struct module *m = &s->module;
+	bool ok = true;
+	for (uint32_t i = 0; i < m->progs.n; i++) {
+		for (uint32_t j = 0; j < m->progs.v[i].attach.n; j++) {
+			uint32_t at = m->progs.v[i].attach.v[j], ret;
+			const struct attach_point *ap = m->attaches.v[at];
+			uint64_t ctx[12] = { at };
+			if (ap->provider != (enum provider_id)provider || (provider == PROV_SELF && ap->event_id != signal))
+				continue;
+			int err = sys_prog_test_run(s->prog_fds[i], ctx, sizeof(ctx), &ret);
+			if (err) {
+				session_refused(s, arena_printf(&s->arena, "Cannot run %.*s", STR_FMT(ap->name)), err);
+				ok = false;
+			}
+			loop_drain(s);
+		}
+	}
+	return ok;
+}
+
+static int session_signals(struct session *s)
+{
+	sigset_t probes;
+	sigemptyset(&probes);
+	for (uint32_t i = 0; i < s->module.attaches.n; i++)
+		if (s->module.attaches.v[i]->provider == PROV_SELF)
+			sigaddset(&probes, (int)s->module.attaches.v[i]->event_id);
+	int err = signals_open(&s->signals, &probes);
+	s->has_signals = true;
+	return err;
+}
+
+/* What could not be attached: an error, a warning or nothing, as missing_probes says. 0 to go on. */
+static int session_judge_attach(struct session *s, int err)
+{
+	const struct attached *a = &s->attached;
+	int mode = s->sema.config.missing_probes;
+	bool named = false;
+	for (uint32_t i = 0; i < a->failures.n && mode != 2; i++) {
+		const struct attach_failure *f = &a->failures.v[i];
+		const struct attach_point *ap = s->module.attaches.v[f->attach];
+		diag_add(&s->diags, mode ? D_ATTACH_WARN : D_ATTACH, ap->span, STR_FMT(ap->name), f->why ? f->why : strerror(-f->err));
+		named = true;
+	}
+	if (err && !named)
+		diag_add(&s->diags, D_SYSTEM, (struct span){ 0 }, "Cannot attach", strerror(-err));
+	else if (!a->n_probes && a->failures.n && mode)
+		diag_add(&s->diags, D_ATTACH_NONE, (struct span){ 0 });
+	bool bad = s->diags.n_errors > 0;
+	if (s->diags.list.n)
+		session_report(s);
+	if (bad)
+		s->status = 1;
+	return bad ? -EINVAL : 0;
+}
+
+static void session_ready(struct session *s)
+{
+	s->out.ops->attached(&s->out, s->attached.n_probes);
+	if (s->o->buffering != SESSION_FULL)
+		out_flush(&s->out);
+	if (s->o->ready_fd >= 0) {
+		session_write(s->o->ready_fd, "ready\n", 6);
+		close(s->o->ready_fd);
+	}
+}
+
+static int session_attach(struct session *s)
+{
+	int err = probe_attach(&s->arena, s->kern, &s->module, &s->plan, s->prog_fds, s->pid, &s->attached);
+	err = session_judge_attach(s, err);
+	if (err || s->o->dry_run)
+		return err;
+	if (s->attached.iter_links.n && (err = iter_start(&s->iter, s->attached.iter_links.v, s->attached.iter_links.n)))
+		return session_refused(s, "Cannot read the iterators", err);
+	if (s->child.pid > 0 && (err = child_release(&s->child))) {
+		diag_add(&s->diags, D_CHILD, (struct span){ 0 },
+			 arena_printf(&s->arena, "'%s' cannot be executed (%s)", s->o->cmd, strerror(-err)));
+		session_report(s);
+		s->status = 1;
+		return err;
+	}
+	session_ready(s);
+	err = loop_run(s);
+	return err ? session_refused(s, "Cannot wait for events", err) : 0;
+}
+
+/* Everything is detached: the end programs, what is still in the rings, the maps, the verdict. */
+static void session_finish(struct session *s, bool ran)
+{
+	if (s->data)
+		__atomic_store_n((uint64_t *)s->data + DW_EXITING, 0, __ATOMIC_SEQ_CST); /* end programs do run */
+	loop_drain(s);
+	if (ran)
+		session_test_run(s, PROV_END, 0);
+	if (ran && !s->o->dry_run) {
+		s->out.ops->end(&s->out);
+		if (s->sema.config.print_maps_on_exit)
+			map_print_all(s);
+		event_summary(s);
+		verdict_print(s);
+	}
+	out_flush(&s->out);
+	if (s->out.error && s->out.error != -EPIPE) {
+		diag_add(&s->diags, D_SYSTEM, (struct span){ 0 }, "Cannot write output", strerror(-s->out.error));
+		session_report(s);
+		s->status = 1;
+	}
+}
+
+static void session_run_loaded(struct session *s)
+{
+	if (session_signals(s)) {
+		session_refused(s, "Cannot handle signals", -errno);
+		return;
+	}
+	session_fill_header(s);
+	if (!session_test_run(s, PROV_BEGIN, 0)) {
+		session_finish(s, false);
+		return;
+	}
+	bool ran = true;
+	if (s->exiting || s->out.error) {
+		if (!s->o->dry_run)
+			session_ready(s);
+	} else {
+		ran = !session_attach(s);
+	}
+	iter_join(&s->iter); /* before its links are closed */
+	probe_detach(&s->attached);
+	session_finish(s, ran);
+}
+
+/* -c and -p */
+static int session_process(struct session *s)
+{
+	const struct session_options *o = s->o;
+	const char *why = NULL;
+	int err = 0;
+	if (o->cmd) {
+		err = child_start(&s->child, &s->arena, o->cmd, &why);
+		s->pid = s->child.pid;
+		if (err)
+			diag_add(&s->diags, D_CHILD, (struct span){ 0 }, why);
+	} else if (o->pid) {
+		err = child_watch(&s->child, o->pid);
+		s->pid = o->pid;
+		if (err)
+			diag_add(&s->diags, D_PID, (struct span){ 0 },
+				 arena_printf(&s->arena, "Unable to open pidfd (%s)", strerror(-err)));
+	}
+	if (err) {
+		session_report(s);
+		s->status = 1;
+	}
+	return err;
+}
+
+static void session_main(struct session *s)
+{
+	const struct session_options *o = s->o;
+	struct buf text = { 0 };
+	int cpus = sys_possible_cpus();
+	s->ncpus = cpus > 0 ? (uint32_t)cpus : 1;
+	if (!o->dump && !o->list && session_process(s))
+		return;
+	int err = session_compile(s, &text);
+	if (!err && o->list)
+		dump_list(s, &text);
+	session_write(o->out_fd, text.s, text.len);
+	buf_fini(&text);
+	if (s->diags.list.n)
+		session_report(s);
+	if (err)
+		s->status = 1;
+	if (err || o->dump || o->list)
+		return;
+	if (!s->module.progs.n) {
+		session_write(o->out_fd, "No probes to attach\n", 20);
+		s->status = 1;
+		return;
+	}
+	session_open_output(s);
+	if (o->verbose) {
+		dump_plan(s, &text);
+		session_write(o->err_fd, text.s, text.len);
+	}
+	buf_fini(&text);
+	if (session_load(s)) {
+		session_report(s);
+		s->status = 255;
+		return;
+	}
+	if (!o->explain) {
+		session_run_loaded(s);
+		return;
+	}
+	explain_print(s, &text);
+	session_write(o->out_fd, text.s, text.len);
+	buf_fini(&text);
+}
+
+static void session_close(struct session *s)
+{
+	iter_join(&s->iter); /* before its links are closed */
+	probe_detach(&s->attached);
+	if (s->epoll_fd >= 0)
+		close(s->epoll_fd);
+	if (s->has_signals)
+		signals_close(&s->signals);
+	child_end(&s->child);
+	session_unload(s);
+	if (s->kern)
+		kern_close(s->kern);
+	buf_fini(&s->out.buf);
+	buf_fini(&s->text);
+	arena_fini(&s->arena);
+}
+
+int session_run(const struct session_options *o)
+{
+	struct session s = { .o = o, .epoll_fd = -1, .child = { .pidfd = -1, .go = -1, .status = -1 }, .signals = { .fd = -1 } };
+	int status;
+	arena_init(&s.arena);
+	diags_init(&s.diags, &s.arena);
+	if (setjmp(s.oom)) {
+		static const char msg[] = "ERROR: out of memory\n";
+		session_write(o->err_fd, msg, sizeof(msg) - 1);
+		s.status = 1;
+	} else {
+		s.arena.oom = &s.oom;
+		session_main(&s);
+	}
+	status = s.status ? s.status : s.exiting ? (int)(s.exit_code & 0xff) : 0;
+	session_close(&s);
+	return status;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A session: one program, from its text to the exit status. cli/ fills the options; everything that happens between is
+ * run/'s. Nothing here exits, keeps globals or touches the caller's signal handling after it returned.
+ */
+#ifndef SONDE_RUN_SESSION_H
+#define SONDE_RUN_SESSION_H
+
+#include "base/str.h"
+
+enum session_buffering { SESSION_LINE, SESSION_FULL, SESSION_NONE };
+
+/* What --dump can show. Stages are computed up to the last one wanted, and nothing runs. */
+enum session_dump {
+	DUMP_TOKENS = 1,
+	DUMP_AST = 2,
+	DUMP_TYPES = 4,
+	DUMP_IR = 8,
+	DUMP_BPF = 16,
+	DUMP_PLAN = 32,
+	DUMP_MAPS = 64,
+	DUMP_ALL = 127,
+};
+
+struct session_setting {
+	const char *key, *value;
+};
+
+struct session_options {
+	struct str name;            /* of the script, as messages show it */
+	struct str text;            /* the program */
+	const char *const *params;  /* positional parameters */
+	uint32_t n_params;
+	const char *const *named;   /* "--name=value", for getopt() */
+	uint32_t n_named;
+	const struct session_setting *settings; /* configuration from the environment */
+	uint32_t n_settings;
+	int pid;                    /* -p, or 0 */
+	const char *cmd;            /* -c, or NULL */
+	int out_fd, err_fd;         /* results; messages */
+	int ready_fd;               /* gets a line when everything is attached, and is closed; -1: none */
+	enum session_buffering buffering;
+	bool json, quiet, verbose, colour;
+	bool runtime_warnings;      /* -k */
+	bool no_warnings;
+	bool unsafe;
+	bool dry_run;               /* stop when everything is attached */
+	bool explain;               /* compile, load, say what it is; attach nothing */
+	bool list;                  /* -l FILE: print the attach points of the program */
+	uint32_t dump;              /* enum session_dump bits */
+	const char *dump_pass;      /* ir:PASS, or NULL */
+	uint64_t without;           /* --no-feature: 1 << enum feature */
+};
+
+/* The exit status: what exit() said, 0, 1 (the program or a probe was refused), or 255 (the kernel refused to load). */
+int session_run(const struct session_options *o);
+
+#endif
