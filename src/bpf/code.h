@@ -73,20 +73,25 @@ int bpf_make_btf(struct arena *a, const struct bpf_code *c, struct func *const *
 void bpf_disassemble(const struct bpf_code *c, struct func *const *funcs, const struct diags *d,
 		     const char *(*map_name)(void *arg, uint32_t index), void *arg, struct buf *out);
 
-/* Interpreter for tests: runs code without a kernel. Memory accesses are checked against the stack, ctx,
- * and regions that the host gives. Helpers come from the host. */
+/*
+ * Interpreter for tests: runs code without a kernel. Values are addresses of this process; every access is checked
+ * against the stack frames, the ctx (read only), the map values that the code names, and what mem_ok allows; reading a
+ * register that holds nothing is an error, as for the verifier. Helpers come from the host; one that calls back
+ * (bpf_loop, for_each_map_elem) uses bpf_interp_callback with the value that it was given as function.
+ */
+#define BPF_INTERP_MAP(index) (0x4d41500000000000ull | (uint32_t)(index)) /* what REL_MAP gives: helpers see it */
 struct bpf_interp {
 	void *ctx;
 	uint32_t ctx_size;
 	/* address of map value `index` (REL_MAPVAL), and its size */
 	void *(*map_value)(void *host, uint32_t index, uint32_t *ret_size);
-	uint64_t (*helper)(struct bpf_interp *, int id, uint64_t args[5]);
-	bool (*mem_ok)(void *host, const void *p, uint32_t size, bool write); /* further valid memory */
+	uint64_t (*helper)(struct bpf_interp *, int id, uint64_t args[5]); /* sets error to fail */
+	bool (*mem_ok)(void *host, const void *p, uint32_t size, bool write); /* further valid memory, or NULL */
 	void *host;
-	uint64_t max_insns;
-	/* for helpers that call back (bpf_loop, for_each_map_elem): run subprog at `fnref` value */
-	const struct bpf_code *code;
-	const char *error; /* set when the run fails */
+	uint64_t max_insns; /* budget of a run, callbacks included; 0 = a million */
+	const char *error;  /* set when the run fails */
+	uint32_t error_insn;
+	struct interp_run *run; /* the run that is going on */
 };
 int bpf_interp_run(struct bpf_interp *m, const struct bpf_code *c, uint64_t *ret_r0);
 int bpf_interp_callback(struct bpf_interp *m, uint64_t fnref, const uint64_t args[5], uint64_t *ret_r0);

@@ -1,10 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * pass_check: a branch whose condition (or the same comparison, thanks to cse)
- * was decided by a branch that dominates it is decided. This removes null and
- * bounds tests that were already made on the way. Needs SSA; run after cse.
+ * pass_check: a branch whose condition (or the same or the opposite comparison
+ * of the same values) was decided by a branch that dominates it is decided.
+ * This removes null and bounds tests that were already made on the way. Needs
+ * SSA; run after cse, which makes equal operands one value.
  */
 #include "ir/pass.h"
+
+/* Are two conditions the same (1), opposites (-1), or unrelated (0)? */
+static int check_relation(const struct func *f, ref x, ref y)
+{
+	const struct ins *a = &f->ins.v[x], *b = &f->ins.v[y];
+	if (x == y)
+		return 1;
+	if (!fold_is_compare(a->op) || !fold_is_compare(b->op) || a->a[0] != b->a[0])
+		return 0;
+	const struct ins *p = &f->ins.v[a->a[1]], *q = &f->ins.v[b->a[1]];
+	if (a->a[1] != b->a[1] && !(p->op == OP_CONST && q->op == OP_CONST && p->imm == q->imm))
+		return 0;
+	return a->op == b->op ? 1 : fold_inverse((enum ir_op)a->op) == (enum ir_op)b->op ? -1 : 0;
+}
 
 void pass_check(struct pass_ctx *c)
 {
@@ -21,11 +36,14 @@ void pass_check(struct pass_ctx *c)
 			if (f->blocks.v[x].preds.n != 1)
 				continue;
 			struct ins *p = &f->ins.v[vec_last(&f->blocks.v[f->blocks.v[x].preds.v[0]].ins)];
-			if (p->op != OP_BR || p->a[0] != t->a[0] || p->t == p->f)
+			if (p->op != OP_BR || p->t == p->f)
+				continue;
+			int same = check_relation(f, p->a[0], t->a[0]);
+			if (!same)
 				continue;
 			t->op = OP_JMP;
 			t->n = 0;
-			if (p->f == x)
+			if ((p->f == x) == (same > 0))
 				t->t = t->f;
 			t->f = 0;
 			c->changed = true;

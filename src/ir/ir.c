@@ -434,28 +434,27 @@ void ir_dom(struct func *f)
 			}
 		}
 	}
-	/* loop depth: natural loops of back edges, walked backwards */
+	/* loop depth: natural loops of back edges, walked backwards; several back edges of one head are one loop */
 	uint32_t *stack = arena_array(f->arena, uint32_t, f->blocks.n + 1), *seen = arena_array(f->arena, uint32_t, f->blocks.n);
 	for (uint32_t i = 0; i < f->order.n; i++) {
 		uint32_t head = f->order.v[i], top = 0;
+		bool loop = false;
+		seen[head] = head;
 		for (uint32_t k = 0; k < f->blocks.v[head].preds.n; k++) {
 			uint32_t p = f->blocks.v[head].preds.v[k];
-			if (ir_dominates(f, head, p) && seen[p] != head) {
+			if (!ir_dominates(f, head, p))
+				continue;
+			loop = true;
+			if (seen[p] != head) {
 				seen[p] = head;
 				stack[top++] = p;
 			}
 		}
-		if (top == 0)
-			continue;
-		if (seen[head] != head) {
-			seen[head] = head;
-			f->blocks.v[head].loop_depth++;
-		}
+		f->blocks.v[head].loop_depth += loop;
 		while (top) {
 			uint32_t b = stack[--top];
-			if (b != head)
-				f->blocks.v[b].loop_depth++;
-			for (uint32_t k = 0; b != head && k < f->blocks.v[b].preds.n; k++) {
+			f->blocks.v[b].loop_depth++;
+			for (uint32_t k = 0; k < f->blocks.v[b].preds.n; k++) {
 				uint32_t p = f->blocks.v[b].preds.v[k];
 				if (seen[p] != head) {
 					seen[p] = head;
@@ -469,6 +468,8 @@ void ir_dom(struct func *f)
 bool ir_dominates(const struct func *f, uint32_t a, uint32_t b)
 {
 	uint32_t ra = f->blocks.v[a].rpo;
+	if (f->blocks.v[b].rpo == ~0u) /* what nobody reaches is dominated by itself only */
+		return a == b;
 	while (f->blocks.v[b].rpo > ra)
 		b = f->blocks.v[b].idom;
 	return a == b;

@@ -14,7 +14,7 @@ static bool pass_listed(const char *list, const char *name)
 	size_t n = strlen(name);
 	for (const char *p = list; p && *p;) {
 		const char *e = strchrnul(p, ',');
-		if ((size_t)(e - p) == n && !strncmp(p, name, n))
+		if ((size_t)(e - p) == n && !memcmp(p, name, n))
 			return true;
 		p = *e ? e + 1 : e;
 	}

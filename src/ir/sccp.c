@@ -8,8 +8,6 @@
  */
 #include "ir/pass.h"
 
-bool fold_eval(enum ir_op op, unsigned w, int64_t a, int64_t b, int64_t *ret);
-
 enum { UNKNOWN, CONSTANT, VARYING };
 struct sccp {
 	struct func *f;
@@ -119,6 +117,49 @@ static void sccp_users(struct sccp *s)
 	}
 }
 
+/* Constants take the place of their definitions, decided branches become jumps. */
+static void sccp_rewrite(struct sccp *s, struct pass_ctx *c, uint32_t b)
+{
+	struct func *f = s->f;
+	struct block *x = &f->blocks.v[b];
+	VEC(ref) was_phi = { 0 }; /* constants may not stand among the PHIs: they follow them */
+	uint32_t n = 0, k = 0;
+	for (; k < x->ins.n; k++) {
+		ref r = x->ins.v[k];
+		struct ins *i = &f->ins.v[r];
+		bool phi = i->op == OP_PHI;
+		if (!phi)
+			break;
+		if (s->state[r] == CONSTANT)
+			vec_push(f->arena, &was_phi, r);
+		else
+			x->ins.v[n++] = r;
+	}
+	for (uint32_t j = 0; j < was_phi.n; j++)
+		x->ins.v[n++] = was_phi.v[j];
+	for (k = 0; k < x->ins.n; k++) {
+		ref r = x->ins.v[k];
+		struct ins *i = &f->ins.v[r];
+		if (s->state[r] != CONSTANT || i->op == OP_CONST || i->ty != TY_I64 || !(op_info[i->op].flags & OF_P))
+			continue;
+		i->op = OP_CONST;
+		i->w = 8;
+		i->n = 0;
+		i->aux = 0;
+		i->imm = s->val[r];
+		c->changed = true;
+	}
+	struct ins *t = &f->ins.v[vec_last(&x->ins)];
+	if (t->op == OP_BR && s->state[t->a[0]] == CONSTANT) {
+		if (!s->val[t->a[0]])
+			t->t = t->f;
+		t->op = OP_JMP;
+		t->n = 0;
+		t->f = 0;
+		c->changed = true;
+	}
+}
+
 void pass_sccp(struct pass_ctx *c)
 {
 	struct func *f = c->f;
@@ -146,43 +187,8 @@ void pass_sccp(struct pass_ctx *c)
 			if (first || f->ins.v[f->blocks.v[b].ins.v[k]].op == OP_PHI)
 				sccp_visit(&s, f->blocks.v[b].ins.v[k]);
 	}
-	for (uint32_t b = 1; b < f->blocks.n; b++) {
-		if (!s.reached[b])
-			continue;
-		VEC(ref) phis_now = { 0 };
-		uint32_t n = 0;
-		struct block *x = &f->blocks.v[b];
-		for (uint32_t k = 0; k < x->ins.n; k++) {
-			ref r = x->ins.v[k];
-			struct ins *i = &f->ins.v[r];
-			if (s.state[r] == CONSTANT && i->op != OP_CONST && i->ty == TY_I64 && (op_info[i->op].flags & OF_P)) {
-				bool phi = i->op == OP_PHI;
-				i->op = OP_CONST;
-				i->n = 0;
-				i->imm = s.val[r];
-				c->changed = true;
-				if (phi) { /* constants may not stand among the PHIs */
-					vec_push(f->arena, &phis_now, r);
-					continue;
-				}
-			}
-			if (phis_now.n && i->op != OP_PHI)
-				break;
-			x->ins.v[n++] = r;
-		}
-		if (phis_now.n) { /* [phis][constants][rest]: the removed ones leave exactly that room */
-			for (uint32_t k = 0; k < phis_now.n; k++)
-				x->ins.v[n++] = phis_now.v[k];
-		}
-		struct ins *t = &f->ins.v[vec_last(&x->ins)];
-		if (t->op == OP_BR && s.state[t->a[0]] == CONSTANT) {
-			if (!s.val[t->a[0]])
-				t->t = t->f;
-			t->op = OP_JMP;
-			t->n = 0;
-			t->f = 0;
-			c->changed = true;
-		}
-	}
+	for (uint32_t b = 1; b < f->blocks.n; b++)
+		if (s.reached[b])
+			sccp_rewrite(&s, c, b);
 	ir_cfg(f);
 }

@@ -7,6 +7,10 @@
  */
 #include "ir/pass.h"
 
+struct ssa_phi {
+	ref phi;
+	uint32_t var;
+};
 struct ssa {
 	struct func *f;
 	uint64_t *keys; /* (block, variable) -> value at the block's end; open addressing */
@@ -14,7 +18,8 @@ struct ssa {
 	uint32_t cap, n;
 	ref *repl;
 	uint32_t repl_n;
-	ref *zero; /* per variable type */
+	ref *zero; /* per variable */
+	VEC(struct ssa_phi) todo; /* PHIs whose operands are not looked up yet */
 };
 
 static uint32_t ssa_slot(const struct ssa *s, uint64_t key)
@@ -72,27 +77,36 @@ static ref ssa_ins(struct func *f, uint32_t blk, uint32_t at, struct ins ins)
 	return r;
 }
 
-/* The value of `var` on entry to `blk`. */
+/* What a variable holds that nothing set. */
+static ref ssa_zero(struct ssa *s, uint32_t var)
+{
+	struct func *f = s->f;
+	if (!s->zero[var]) {
+		uint32_t at = 0;
+		while (at < f->blocks.v[1].ins.n && f->ins.v[f->blocks.v[1].ins.v[at]].op == OP_ARG)
+			at++;
+		s->zero[var] = ssa_ins(f, 1, at, (struct ins){ .op = OP_CONST, .ty = TY_I64, .w = 8 });
+	}
+	return s->zero[var];
+}
+
+/*
+ * The value of `var` on entry to `blk`: up the chain of single predecessors to
+ * a block that sets it, or to one with several, which gets a PHI. Its operands
+ * are looked up later (ssa_fill): long chains of joins need no recursion.
+ */
 static ref ssa_read_entry(struct ssa *s, uint32_t blk, uint32_t var)
 {
 	struct func *f = s->f;
 	uint32_t b = blk;
-	/* up a chain of single predecessors without recursion */
 	while (f->blocks.v[b].preds.n == 1) {
 		b = f->blocks.v[b].preds.v[0];
 		ref v = ssa_get(s, b, var);
 		if (v)
 			return v;
 	}
-	if (f->blocks.v[b].preds.n == 0) {
-		if (!s->zero[var]) {
-			uint32_t at = 0;
-			while (at < f->blocks.v[1].ins.n && f->ins.v[f->blocks.v[1].ins.v[at]].op == OP_ARG)
-				at++;
-			s->zero[var] = ssa_ins(f, 1, at, (struct ins){ .op = OP_CONST, .ty = TY_I64, .w = 8 });
-		}
-		return s->zero[var];
-	}
+	if (f->blocks.v[b].preds.n == 0)
+		return ssa_zero(s, var);
 	uint32_t np = f->blocks.v[b].preds.n, aux = f->phis.n;
 	for (uint32_t i = 0; i < np; i++)
 		vec_push(f->arena, &f->phis, NOREF);
@@ -100,12 +114,22 @@ static ref ssa_read_entry(struct ssa *s, uint32_t blk, uint32_t var)
 	/* the value at b's end too, unless b sets it (then ssa_get above had found it, except for blk itself) */
 	if (!ssa_get(s, b, var))
 		ssa_put(s, b, var, phi);
-	for (uint32_t i = 0; i < np; i++) {
-		uint32_t p = f->blocks.v[b].preds.v[i];
-		ref v = ssa_get(s, p, var);
-		f->phis.v[aux + i] = v ? v : ssa_read_entry(s, p, var);
-	}
+	vec_push(f->arena, &s->todo, ((struct ssa_phi){ phi, var }));
 	return phi;
+}
+
+static void ssa_fill(struct ssa *s)
+{
+	struct func *f = s->f;
+	while (s->todo.n) {
+		struct ssa_phi x = vec_pop(&s->todo);
+		uint32_t b = f->ins.v[x.phi].blk, aux = f->ins.v[x.phi].aux;
+		for (uint32_t i = 0; i < f->blocks.v[b].preds.n; i++) {
+			uint32_t p = f->blocks.v[b].preds.v[i];
+			ref v = ssa_get(s, p, x.var);
+			f->phis.v[aux + i] = v ? v : ssa_read_entry(s, p, x.var);
+		}
+	}
 }
 
 static void ssa_grow_repl(struct ssa *s)
@@ -171,10 +195,13 @@ void pass_ssa(struct pass_ctx *c)
 				ssa_put(&s, f->order.v[k], (uint32_t)x->imm, x->a[0]);
 		}
 	}
+	/* the value of each variable at this point of the block, valid if cur_blk says so */
+	ref *cur = arena_array(f->arena, ref, f->vars.n + 1);
+	uint32_t *cur_blk = arena_array(f->arena, uint32_t, f->vars.n + 1);
+	VEC(ref) list = { 0 };
 	for (uint32_t k = 0; k < f->order.n; k++) {
 		uint32_t blk = f->order.v[k];
-		ref *cur = arena_array(f->arena, ref, f->vars.n + 1);
-		VEC(ref) list = { 0 };
+		list.n = 0;
 		for (uint32_t i = 0; i < f->blocks.v[blk].ins.n; i++)
 			vec_push(f->arena, &list, f->blocks.v[blk].ins.v[i]);
 		for (uint32_t i = 0; i < list.n; i++) {
@@ -182,18 +209,19 @@ void pass_ssa(struct pass_ctx *c)
 			struct ins x = f->ins.v[r];
 			if (x.op == OP_SETVAR) {
 				cur[x.imm] = x.a[0];
+				cur_blk[x.imm] = blk;
 			} else if (x.op == OP_GETVAR) {
-				ref v = cur[x.imm];
-				if (!v)
-					v = cur[x.imm] = ssa_read_entry(&s, blk, (uint32_t)x.imm);
+				if (cur_blk[x.imm] != blk)
+					cur[x.imm] = ssa_read_entry(&s, blk, (uint32_t)x.imm);
+				cur_blk[x.imm] = blk;
 				ssa_grow_repl(&s);
-				s.repl[r] = v;
+				s.repl[r] = cur[x.imm];
 			}
 		}
 	}
+	ssa_fill(&s);
 	ssa_grow_repl(&s);
 	ssa_remove_trivial(&s);
-	ssa_grow_repl(&s);
 	ir_replace(f, s.repl);
 	for (uint32_t k = 1; k < f->blocks.n; k++) {
 		struct block *b = &f->blocks.v[k];
