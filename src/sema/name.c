@@ -17,13 +17,16 @@ struct scope {
 	uint32_t loop;
 	bool barrier; /* macro body: names outside are not visible */
 };
+enum { NAME_DEPTH = 64, NAME_WORK = 10000 };
+
 struct names {
 	struct sema_ctx *c;
 	struct clause *cl;
 	struct scope *scope;
 	uint32_t loop;
 	int depth;        /* macro nesting */
-	struct node *stack[64];
+	uint32_t work;    /* macros and #defines expanded: nesting alone does not bound their number */
+	struct node *stack[NAME_DEPTH];
 };
 
 static void name_expr(struct names *s, struct node **pn);
@@ -207,9 +210,12 @@ static void name_macro(struct names *s, struct node **pn, const struct node *mac
 			return;
 		}
 	}
-	if (s->depth == 64) {
-		diag_add(s->c->d, D_MACRO_RECURSION, n->span, STR_FMT(n->str));
+	if (s->depth == NAME_DEPTH || s->work++ >= NAME_WORK) {
+		if (s->work <= NAME_WORK + 1)
+			diag_add(s->c->d, D_TOO_MANY, n->span, "Macros expand to too much");
+		s->work = NAME_WORK + 1;
 		n->kind = N_INT;
+		n->type = type_error(s->c->a);
 		return;
 	}
 	for (uint32_t i = 0; i < n->list.n; i++) {
@@ -262,7 +268,7 @@ static void name_ident(struct names *s, struct node **pn)
 		return;
 	}
 	struct str *def = map_get(&s->c->defines, n->str);
-	if (def && s->depth < 64) {
+	if (def && s->depth < NAME_DEPTH && s->work++ < NAME_WORK) {
 		uint32_t src = diags_add_source(s->c->d, n->str, *def);
 		struct node *e = parse_expression(s->c->a, s->c->d, src);
 		if (e) {
