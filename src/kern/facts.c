@@ -1,0 +1,472 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The compiler's questions (sema/facts.h), answered from the running kernel or from a fixture.
+ *
+ * Nothing is opened until a question needs it: BTF takes milliseconds, kallsyms tens of them, and most programs need
+ * neither. So the answers that cost least come first: C type names that the ABI fixes are in a table; a tracepoint's
+ * "struct x *" becomes a struct by name only, and BTF is asked when somebody looks inside or asks for the same name. Both
+ * ways must lead to one object, for types are compared by name and origin: that is what `named` is for.
+ */
+#include "kern/kern_priv.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "sema/provider.h"
+
+#define VMLINUX "/sys/kernel/btf/vmlinux"
+
+static struct kern *kern_of(struct facts *f)
+{
+	return (struct kern *)f;
+}
+
+char *kern_read_file(struct arena *a, const char *path, size_t max, size_t *ret_len)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct buf b = { 0 };
+	char part[4096], *ret = NULL;
+	ssize_t n = -1;
+	if (fd < 0)
+		return NULL;
+	while (b.len <= max && ((n = read(fd, part, sizeof(part))) > 0 || (n < 0 && errno == EINTR)))
+		if (n > 0)
+			buf_add(&b, part, (size_t)n);
+	close(fd);
+	if (n == 0 && !b.oom) {
+		ret = arena_strndup(a, b.s ? b.s : "", b.len);
+		if (ret_len)
+			*ret_len = b.len;
+	}
+	buf_fini(&b);
+	return ret;
+}
+
+struct kbtf *kern_btf(struct kern *k)
+{
+	if (!k->btf_tried) {
+		k->btf_tried = true;
+		k->btf = k->fixture ? kbtf_open_mem(&k->facts, &k->named, k->fixture->btf, k->fixture->btf_len, &k->btf_why) :
+				      kbtf_open_path(&k->facts, &k->named, VMLINUX, &k->btf_why);
+	}
+	return k->btf;
+}
+
+/* --- types --- */
+
+static uint32_t keyword_kinds(char keyword)
+{
+	switch (keyword) {
+	case 's': return 1u << KB_STRUCT;
+	case 'u': return 1u << KB_UNION;
+	case 'e': return 1u << KB_ENUM | 1u << KB_ENUM64;
+	default: return 1u << KB_TYPEDEF | 1u << KB_INT;
+	}
+}
+
+static struct str named_key(struct arena *a, char keyword, struct str name)
+{
+	return str_of(arena_printf(a, "%c:%.*s", keyword == 'e' ? 'e' : 's', STR_FMT(name)));
+}
+
+static struct type *facts_type(struct facts *f, char keyword, struct str name)
+{
+	struct kern *k = kern_of(f);
+	if (keyword == 't' || keyword == 0) {
+		struct type *t = str_is(name, "void") ? f->void_type : ctype_base(f->arena, name);
+		if (t)
+			return t;
+	}
+	struct kbtf *b = kern_btf(k);
+	static const char order[] = { 't', 's', 'u', 'e' };
+	for (size_t i = 0; b && i < sizeof(order); i++) {
+		if (keyword && keyword != order[i])
+			continue;
+		uint32_t id = kbtf_find(b, keyword_kinds(order[i]), order[i] == 't' ? ctype_btf_name(name) : name);
+		if (id)
+			return kbtf_make(b, id);
+	}
+	return NULL;
+}
+
+/* A struct, union or enum by name alone: BTF is asked if it is open anyway, or when somebody looks inside. */
+static struct type *facts_named(void *arg, char keyword, struct str name)
+{
+	struct kern *k = arg;
+	if (keyword == 't')
+		return facts_type(&k->facts, 't', name);
+	struct str key = named_key(k->arena, keyword, name);
+	struct type *t = map_get(&k->named, key);
+	if (!t && k->btf)
+		t = facts_type(&k->facts, keyword, name);
+	if (!t) {
+		t = type_new(k->arena, keyword == 'e' ? T_ENUM : T_STRUCT, keyword == 'e' ? 4 : 0, keyword == 'e' ? 4 : 1);
+		t->is_union = keyword == 'u';
+		t->name = (struct str){ arena_strndup(k->arena, name.s, name.len), name.len };
+		map_put(k->arena, &k->named, key, t);
+	}
+	return t;
+}
+
+static bool facts_complete(struct facts *f, struct type *t)
+{
+	struct kern *k = kern_of(f);
+	if (t->complete)
+		return true;
+	if (t->kind != T_STRUCT && t->kind != T_ENUM)
+		return false;
+	struct kbtf *b = kern_btf(k);
+	if (!b)
+		return false;
+	if (!t->origin && t->name.len) {
+		char keyword = t->kind == T_ENUM ? 'e' : t->is_union ? 'u' : 's';
+		uint32_t id = kbtf_find(b, keyword_kinds(keyword), t->name);
+		struct type *full = id ? kbtf_make(b, id) : NULL; /* which is t itself if t came from facts_named() */
+		if (!full || full->kind != t->kind || !kbtf_complete(b, full))
+			return false;
+		if (full != t)
+			*t = *full;
+		return true;
+	}
+	return kbtf_complete(b, t);
+}
+
+static bool facts_enum_value(struct facts *f, struct str name, int64_t *ret, struct type **ret_enum)
+{
+	struct kbtf *b = kern_btf(kern_of(f));
+	return b && kbtf_enum_value(b, name, ret, ret_enum);
+}
+
+/* --- events --- */
+
+/* A part of a path below tracefs: a plain name. */
+static bool is_event_name(struct str s)
+{
+	for (uint32_t i = 0; i < s.len; i++)
+		if (s.s[i] == '/' || s.s[i] == 0)
+			return false;
+	return s.len && s.len < 128 && s.s[0] != '.';
+}
+
+struct event_memo {
+	struct type *type;
+	uint64_t id;
+};
+
+static struct type *facts_tracepoint(struct facts *f, struct str category, struct str event, uint64_t *ret_id)
+{
+	struct kern *k = kern_of(f);
+	struct str text = { 0 };
+	if (!is_event_name(category) || !is_event_name(event))
+		return NULL;
+	const char *key = arena_printf(k->arena, "%.*s:%.*s", STR_FMT(category), STR_FMT(event));
+	struct event_memo *m = map_get(&k->events, str_of(key));
+	if (!m) {
+		m = arena_new(k->arena, struct event_memo);
+		map_put(k->arena, &k->events, str_of(key), m);
+		if (k->fixture) {
+			const struct str *s = map_get(&k->fixture->events, str_of(key));
+			if (s)
+				text = *s;
+		} else {
+			const char *why, *dir = kern_tracefs(k, &why);
+			size_t len = 0;
+			if (dir)
+				text.s = kern_read_file(k->arena, arena_printf(k->arena, "%s/events/%.*s/%.*s/format", dir,
+						        STR_FMT(category), STR_FMT(event)), 1 << 20, &len);
+			text.len = text.s ? (uint32_t)len : 0;
+		}
+		struct format_env e = { k->arena, f, facts_named, k };
+		if (text.len)
+			m->type = format_parse(&e, text, arena_printf(k->arena, "tracepoint:%s_args", key), &m->id);
+	}
+	if (m->type && ret_id)
+		*ret_id = m->id;
+	return m->type;
+}
+
+/* The typedef btf_trace_<event> has the types, but names of parameters only functions have: the one that calls all probes of the
+ * event, or those that some kernels have instead. They count only if they take the same. */
+static struct facts_func *raw_find(struct kern *k, struct str event)
+{
+	static const char *const holders[] = { "__traceiter_", "__probestub_", "__bpf_trace_" };
+	struct kbtf *b = kern_btf(k);
+	if (!b || event.len > 128)
+		return NULL;
+	uint32_t id = kbtf_find(b, 1u << KB_TYPEDEF, str_of(arena_printf(k->arena, "btf_trace_%.*s", STR_FMT(event))));
+	struct facts_func *fn = id ? kbtf_func(b, id, 1) : NULL;
+	if (!fn)
+		return NULL;
+	fn->name = str_of(arena_strndup(k->arena, event.s, event.len));
+	for (size_t i = 0; i < sizeof(holders) / sizeof(*holders); i++) {
+		const char *name = arena_printf(k->arena, "%s%.*s", holders[i], STR_FMT(event));
+		uint32_t h = kbtf_find(b, 1u << KB_FUNC, str_of(name));
+		const struct facts_func *names = h ? kbtf_func(b, h, 1) : NULL;
+		if (!names || names->params.n != fn->params.n)
+			continue;
+		bool same = true;
+		for (uint32_t p = 0; p < fn->params.n; p++)
+			same = same && names->params.v[p].type == fn->params.v[p].type;
+		if (!same)
+			continue;
+		for (uint32_t p = 0; p < fn->params.n; p++)
+			fn->params.v[p].name = names->params.v[p].name;
+		break;
+	}
+	return fn;
+}
+
+static const struct facts_func *facts_raw_tracepoint(struct facts *f, struct str event)
+{
+	struct kern *k = kern_of(f);
+	struct facts_func *fn = map_get(&k->raws, event);
+	if (!fn) {
+		fn = raw_find(k, event);
+		if (fn)
+			map_put(k->arena, &k->raws, fn->name, fn);
+	}
+	return fn;
+}
+
+static const struct facts_func *facts_function(struct facts *f, struct str module, struct str name)
+{
+	struct kern *k = kern_of(f);
+	if (module.len && !str_is(module, "vmlinux"))
+		return NULL;
+	struct facts_func *fn = map_get(&k->funcs, name);
+	struct kbtf *b = fn ? NULL : kern_btf(k);
+	uint32_t id = b ? kbtf_find(b, 1u << KB_FUNC, name) : 0;
+	if (id && (fn = kbtf_func(b, id, 0)))
+		map_put(k->arena, &k->funcs, fn->name, fn);
+	return fn;
+}
+
+static struct type *facts_iter(struct facts *f, struct str name, uint32_t *ret_btf_id)
+{
+	struct kern *k = kern_of(f);
+	struct kbtf *b = kern_btf(k);
+	if (!b || name.len > 128)
+		return NULL;
+	uint32_t type = kbtf_find(b, 1u << KB_STRUCT, str_of(arena_printf(k->arena, "bpf_iter__%.*s", STR_FMT(name))));
+	uint32_t func = kbtf_find(b, 1u << KB_FUNC, str_of(arena_printf(k->arena, "bpf_iter_%.*s", STR_FMT(name))));
+	if (!type || !func)
+		return NULL;
+	if (ret_btf_id)
+		*ret_btf_id = func;
+	return kbtf_make(b, type);
+}
+
+/* --- listing --- */
+
+struct names {
+	struct arena *a;
+	const char *pattern;
+	VEC(const char *) list;
+};
+
+static void names_add(void *arg, const char *name)
+{
+	struct names *n = arg;
+	if (str_match(n->pattern, name))
+		vec_push(n->a, &n->list, name);
+}
+static void names_add_copy(void *arg, const char *name)
+{
+	struct names *n = arg;
+	if (str_match(n->pattern, name))
+		vec_push(n->a, &n->list, arena_strdup(n->a, name));
+}
+static int names_order(const void *x, const void *y)
+{
+	return strcmp(*(const char *const *)x, *(const char *const *)y);
+}
+
+static void names_btf(struct kern *k, struct names *n, uint32_t kind, const char *prefix)
+{
+	struct kbtf *b = kern_btf(k);
+	size_t skip = strlen(prefix);
+	for (uint32_t id = 1; b && id < b->n; id++) {
+		if (kbtf_kind(b, id) != kind)
+			continue;
+		const char *s = kbtf_name(b, id);
+		if (*s && strncmp(s, prefix, skip) == 0)
+			names_add(n, s + skip);
+	}
+}
+
+/* Lines of a tracefs file up to the first blank ("function [module]"); false if it cannot be read. */
+static bool names_file(struct kern *k, struct names *n, const char *file)
+{
+	const char *why, *dir = kern_tracefs(k, &why);
+	char *s = dir ? kern_read_file(k->arena, arena_printf(k->arena, "%s/%s", dir, file), 64u << 20, NULL) : NULL;
+	if (!s || !*s)
+		return false;
+	while (*s) {
+		char *line = s;
+		s += strcspn(s, " \t\n");
+		char stop = *s;
+		*s = 0;
+		if (*line)
+			names_add(n, line);
+		if (!stop)
+			break;
+		s++;
+		if (stop != '\n') {
+			s += strcspn(s, "\n");
+			s += *s == '\n';
+		}
+	}
+	return true;
+}
+
+/* "category:event" where the category is spelt out: that folder alone. False: look at all. */
+static bool names_category(struct kern *k, struct names *n)
+{
+	const char *colon = strchr(n->pattern, ':'), *why, *dir;
+	if (!colon)
+		return false;
+	struct str category = { n->pattern, (uint32_t)(colon - n->pattern) };
+	if (!is_event_name(category) || memchr(category.s, '*', category.len) || memchr(category.s, '?', category.len) ||
+	    str_is(category, "ftrace")) /* its entries are no events that a program can be attached to */
+		return false;
+	dir = kern_tracefs(k, &why);
+	DIR *d = dir ? opendir(arena_printf(k->arena, "%s/events/%.*s", dir, STR_FMT(category))) : NULL;
+	for (struct dirent *e; d && (e = readdir(d));) {
+		if (e->d_name[0] == '.' || e->d_type == DT_REG)
+			continue;
+		names_add_copy(n, arena_printf(k->arena, "%.*s:%s", STR_FMT(category), e->d_name));
+	}
+	if (d)
+		closedir(d);
+	return true;
+}
+
+static void names_iter(struct kern *k, struct names *n)
+{
+	names_btf(k, n, KB_STRUCT, "bpf_iter__");
+	uint32_t kept = 0;
+	for (uint32_t i = 0; i < n->list.n; i++) {
+		uint32_t id;
+		if (facts_iter(&k->facts, str_of(n->list.v[i]), &id))
+			n->list.v[kept++] = n->list.v[i];
+	}
+	n->list.n = kept;
+}
+
+static int facts_list(struct facts *f, int provider, const char *pattern, void (*each)(void *arg, const char *name), void *arg)
+{
+	struct kern *k = kern_of(f);
+	struct names n = { .a = k->arena, .pattern = pattern };
+	switch (provider) {
+	case PROV_TRACEPOINT:
+		if (k->fixture) {
+			for (uint32_t i = 0; i < k->fixture->events.n; i++)
+				names_add(&n, k->fixture->events.slots[i].key.s);
+		} else if (!names_category(k, &n)) {
+			names_file(k, &n, "available_events");
+		}
+		break;
+	case PROV_RAWTRACEPOINT:
+		names_btf(k, &n, KB_TYPEDEF, "btf_trace_");
+		break;
+	case PROV_ITER:
+		names_iter(k, &n);
+		break;
+	case PROV_KPROBE: case PROV_KRETPROBE: case PROV_FENTRY: case PROV_FEXIT:
+		/* What ftrace can trace, where it may be read; else what BTF describes; else what the symbol table has. */
+		if (!k->fixture && names_file(k, &n, "available_filter_functions"))
+			break;
+		if (kern_btf(k)) {
+			names_btf(k, &n, KB_FUNC, "");
+		} else if (!k->fixture) {
+			kern_symbol_address(k, "_stext");
+			if (k->syms)
+				ksyms_functions(k->syms, names_add, &n);
+		}
+		break;
+	default:
+		return 0;
+	}
+	if (n.list.n)
+		qsort(n.list.v, n.list.n, sizeof(*n.list.v), names_order);
+	int count = 0;
+	for (uint32_t i = 0; i < n.list.n; i++) {
+		if (i && strcmp(n.list.v[i], n.list.v[i - 1]) == 0)
+			continue;
+		each(arg, n.list.v[i]);
+		count++;
+	}
+	return count;
+}
+
+/* --- the rest --- */
+
+static bool facts_has(struct facts *f, enum feature feature)
+{
+	return kern_has(kern_of(f), feature);
+}
+static uint64_t facts_kaddr(struct facts *f, struct str symbol)
+{
+	struct kern *k = kern_of(f);
+	if (k->fixture) {
+		const uint64_t *v = map_get(&k->fixture->kaddrs, symbol);
+		return v ? *v : 0;
+	}
+	return kern_symbol_address(k, arena_strndup(k->arena, symbol.s, symbol.len));
+}
+
+static const struct facts_ops facts_ops = {
+	.type = facts_type,
+	.complete = facts_complete,
+	.enum_value = facts_enum_value,
+	.tracepoint = facts_tracepoint,
+	.raw_tracepoint = facts_raw_tracepoint,
+	.function = facts_function,
+	.iter = facts_iter,
+	.list = facts_list,
+	.has = facts_has,
+	.kaddr = facts_kaddr,
+};
+
+void facts_init(struct kern *k, struct arena *a)
+{
+	k->arena = a;
+	k->facts.ops = &facts_ops;
+	k->facts.arena = a;
+	k->facts.void_type = type_new(a, T_VOID, 0, 1);
+}
+
+struct facts *facts_fixture(struct arena *a, const char *text, const char **ret_err)
+{
+	struct kern *k = arena_new(a, struct kern);
+	facts_init(k, a);
+	k->fixture = fixture_parse(a, str_of(text), ret_err);
+	return k->fixture ? &k->facts : NULL;
+}
+
+struct kern *kern_open(struct arena *a)
+{
+	struct kern *k = arena_new(a, struct kern);
+	facts_init(k, a);
+	return k;
+}
+
+void kern_close(struct kern *k)
+{
+	if (!k)
+		return;
+	kbtf_close(k->btf);
+	k->btf = NULL;
+	ksyms_close(k->syms);
+	k->syms = NULL;
+	k->btf_tried = k->syms_tried = false;
+}
+
+struct facts *kern_facts(struct kern *k)
+{
+	return &k->facts;
+}

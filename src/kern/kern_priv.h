@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of kern/ share. Each part can be opened from memory or from any path, so that tests need no kernel. */
+#ifndef SONDE_KERN_PRIV_H
+#define SONDE_KERN_PRIV_H
+
+#include "base/map.h"
+#include "kern/kern.h"
+
+/* --- btf.c: BTF read in place --- */
+enum kbtf_kind {
+	KB_VOID, KB_INT, KB_PTR, KB_ARRAY, KB_STRUCT, KB_UNION, KB_ENUM, KB_FWD, KB_TYPEDEF, KB_VOLATILE, KB_CONST, KB_RESTRICT,
+	KB_FUNC, KB_FUNC_PROTO, KB_VAR, KB_DATASEC, KB_FLOAT, KB_DECL_TAG, KB_TYPE_TAG, KB_ENUM64, KB_COUNT
+};
+struct kbtf_type { /* a record's head, as it lies in the blob */
+	uint32_t name_off, info, size_or_type;
+};
+struct kbtf {
+	struct arena *arena;
+	struct facts *facts;        /* for its void_type */
+	struct map *named;          /* "s:name", "e:name" -> types made by name before BTF was read; may be NULL */
+	void *map;                  /* munmap() this, or NULL */
+	size_t map_len;
+	const unsigned char *types;
+	const char *strs;
+	uint32_t types_len, strs_len;
+	uint32_t n;                 /* ids are 1 .. n-1 */
+	uint32_t *off;              /* id -> offset of its record */
+	uint32_t *head, *next;      /* names: chains of ids by hash */
+	uint32_t mask;
+	VEC(uint32_t) enums;
+	struct type **made;         /* id -> type, once made */
+	struct type *func_type;
+	struct map values;          /* enum_value's memory: name -> struct kbtf_value */
+};
+/* Read BTF that the caller keeps alive (8-byte alignment is not needed). NULL with *ret_why. */
+struct kbtf *kbtf_open_mem(struct facts *f, struct map *named, const void *blob, size_t len, const char **ret_why);
+struct kbtf *kbtf_open_path(struct facts *f, struct map *named, const char *path, const char **ret_why);
+void kbtf_close(struct kbtf *b);
+uint32_t kbtf_kind(const struct kbtf *b, uint32_t id);
+const char *kbtf_name(const struct kbtf *b, uint32_t id); /* never NULL */
+/* The first type of that name whose kind is in the set (1 << KB_...); 0 if there is none. */
+uint32_t kbtf_find(const struct kbtf *b, uint32_t kinds, struct str name);
+/* The type of an id: typedefs and qualifiers stripped, structs and enums incomplete. Never NULL. */
+struct type *kbtf_make(struct kbtf *b, uint32_t id);
+bool kbtf_complete(struct kbtf *b, struct type *t);
+bool kbtf_enum_value(struct kbtf *b, struct str name, int64_t *ret, struct type **ret_enum);
+/* The function prototype behind an id (FUNC, or typedef of a pointer to one), without its first `skip` parameters. Nameless
+ * parameters are arg0, arg1, ... NULL if there is no prototype. */
+struct facts_func *kbtf_func(struct kbtf *b, uint32_t id, uint32_t skip);
+
+/* --- ctype.c: C type names that need no BTF --- */
+struct type *ctype_base(struct arena *a, struct str name); /* "unsigned long", "u32", "pid_t"; NULL if unknown */
+struct str ctype_btf_name(struct str name);               /* "unsigned long" as BTF spells it: "long unsigned int" */
+
+/* --- format.c: tracefs' description of an event --- */
+struct format_env {
+	struct arena *arena;
+	struct facts *facts;
+	/* The type of "struct x" ('s'), "union x" ('u'), "enum x" ('e'), made by name without asking whether it exists, or of a
+	 * typedef ('t'), which may be NULL. */
+	struct type *(*named)(void *arg, char keyword, struct str name);
+	void *arg;
+};
+/* NULL when the text describes no event. Lines that make no sense are left out. */
+struct type *format_parse(const struct format_env *e, struct str text, const char *type_name, uint64_t *ret_id);
+
+/* --- kallsyms.c --- */
+struct ksyms;
+struct ksyms *ksyms_open(const char *path); /* NULL: unreadable or no memory */
+void ksyms_close(struct ksyms *s);
+bool ksyms_restricted(const struct ksyms *s); /* every address is hidden (kptr_restrict) */
+uint64_t ksyms_address(const struct ksyms *s, const char *name);
+const char *ksyms_name(const struct ksyms *s, uint64_t addr, uint64_t *ret_offset, const char **ret_module);
+/* Names of functions (type t, T, w, W), in order of address. */
+int ksyms_functions(const struct ksyms *s, void (*each)(void *arg, const char *name), void *arg);
+
+/* --- tracefs.c --- */
+/* The mount point of a file system type in a text like /proc/self/mounts, escapes undone; NULL if it is not mounted. */
+const char *tracefs_find(struct arena *a, struct str mounts, const char *fstype);
+
+/* --- fixture.c --- */
+struct fixture {
+	const void *btf;
+	uint32_t btf_len;
+	struct map events; /* "cat:event" -> struct str * */
+	struct map kaddrs; /* name -> uint64_t * */
+	bool has[FEAT_COUNT];
+};
+struct fixture *fixture_parse(struct arena *a, struct str text, const char **ret_err);
+
+/* --- facts.c --- */
+struct kern {
+	struct facts facts; /* first: a struct facts * is a struct kern * */
+	struct arena *arena;
+	const struct fixture *fixture; /* instead of the running kernel */
+	struct kbtf *btf;
+	const char *btf_why;
+	bool btf_tried, tracefs_tried, syms_tried;
+	const char *tracefs, *tracefs_why;
+	struct ksyms *syms;
+	struct map named, events, raws, funcs;
+	int8_t has[FEAT_COUNT]; /* 0 not probed, 1 yes, -1 no */
+};
+void facts_init(struct kern *k, struct arena *a);
+struct kbtf *kern_btf(struct kern *k); /* opened on first use; NULL when the kernel has none */
+bool feature_probe(struct kern *k, enum feature f);
+
+/* A whole small file (procfs, sysfs, tracefs: no size known) into memory, NUL-terminated. NULL if unreadable or longer than max. */
+char *kern_read_file(struct arena *a, const char *path, size_t max, size_t *ret_len);
+
+#endif
