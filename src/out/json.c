@@ -39,6 +39,8 @@ static void json_text(struct out *o, enum out_text_kind kind, const char *s, siz
 	static const char *const types[] = {
 		[OUT_PRINTF] = "printf", [OUT_TIME] = "time", [OUT_CAT] = "cat", [OUT_JOIN] = "join", [OUT_SYSTEM] = "syscall",
 	};
+	if ((kind == OUT_JOIN || kind == OUT_SYSTEM) && n && s[n - 1] == '\n')
+		n--;
 	begin(o, types[kind]);
 	string(&o->buf, s, n);
 	end(o);

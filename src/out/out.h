@@ -36,7 +36,7 @@ void out_key_text(const struct out_env *e, const struct type *t, const void *p, 
 /* format.c: printf. The arguments of one record (payload of len bytes) by ev->fmt; reference 4.3. Escapes of the
  * script's format string are already resolved; they pass unchanged. */
 void out_format(const struct out_env *e, const struct event *ev, const void *payload, uint32_t len, struct buf *ret);
-/* EV_JOIN: the NUL-terminated strings of the payload with ev->fmt between them. No newline: text() of OUT_JOIN adds it. */
+/* EV_JOIN: the NUL-terminated strings of the payload with ev->fmt between them. The newline is the caller's. */
 void out_join(const struct out_env *e, const struct event *ev, const void *payload, uint32_t len, struct buf *ret);
 /* hist.c: the rows of a histogram (hist, lhist) in text and JSON, reference 5.4. `buckets`: type_agg_buckets() of them,
  * already divided by `div`. */
@@ -81,8 +81,8 @@ struct out_verdict {
 struct out;
 struct out_ops {
 	void (*attached)(struct out *, uint32_t n_probes);
-	/* Already formatted. OUT_JOIN and OUT_SYSTEM get a newline more in text mode; OUT_CAT and OUT_SYSTEM (contents of files,
-	 * output of commands) come as they were read and are escaped here, but for newlines and tabs. */
+	/* Already formatted. OUT_JOIN and OUT_SYSTEM end in a newline more, which JSON drops. OUT_CAT and OUT_SYSTEM (contents of
+	 * files, output of commands) may come as they were read: they are escaped here, but for newlines and tabs. */
 	void (*text)(struct out *, enum out_text_kind, const char *s, size_t n);
 	/* print(value). A packed string's bytes are the last ones of the payload. */
 	void (*value)(struct out *, const struct event_arg *, const void *payload, uint32_t len);

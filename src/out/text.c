@@ -27,8 +27,6 @@ static void text_text(struct out *o, enum out_text_kind kind, const char *s, siz
 		buf_add_safe(&o->buf, s, n, true);
 	else
 		buf_add(&o->buf, s, n);
-	if (kind == OUT_JOIN || kind == OUT_SYSTEM)
-		buf_addc(&o->buf, '\n');
 	out_item_done(o);
 }
 
