@@ -181,7 +181,7 @@ static struct map_sym *call_map(struct sema_ctx *c, struct node *n, bool key_all
 		SERR(c, D_ARG_MAP, m->span, call_name(n));
 		return NULL;
 	}
-	m->type = m->map->value ? m->map->value : type_none(c->a);
+	m->type = m->map->value ? m->map->value : sema_basic(c, SB_NONE);
 	if (c->final && !m->map->has_access && !m->map->value) {
 		SERR(c, D_UNDEFINED_MAP, m->span, STR_FMT(m->str));
 		return NULL;
@@ -193,12 +193,10 @@ static struct map_sym *call_map(struct sema_ctx *c, struct node *n, bool key_all
 static void call_key(struct sema_ctx *c, struct node *m)
 {
 	struct type *k = m->a ? sema_expr(c, &m->a) : NULL;
-	if (m->a && (!k || k->kind == T_ERROR))
-		return;
 	sema_access(c, m, m->a != NULL, k);
 	if (c->final && m->a && m->map->key)
 		sema_coerce(c, &m->a, m->map->key);
-	m->type = m->map->value ? m->map->value : type_int(c->a, 8, true);
+	m->type = m->map->value ? m->map->value : sema_int(c, 8, true);
 }
 
 /* delete(@m), delete(@m[k]), delete(@m, k); has_key(@m, k): the key goes into the map node */
@@ -207,19 +205,19 @@ static struct type *call_element(struct sema_ctx *c, struct node *n)
 	struct node *m = n->list.v[0];
 	if (m->kind != N_MAP || (m->a && n->list.n > 1)) {
 		SERR(c, D_ARG_MAP, m->span, call_name(n));
-		return type_bool(c->a);
+		return sema_basic(c, SB_BOOL);
 	}
 	if (n->list.n > 1) {
 		m->a = n->list.v[1];
 		n->list.n = 1;
 		n->ival = 1; /* moved: the next rounds see one argument, which call_count must not refuse */
 	}
-	if (n->builtin == B_HAS_KEY && m->map->keyed_known && !m->map->key) {
+	if (n->builtin == B_HAS_KEY && m->map->keyed_known && !m->map->keyed) {
 		SERR(c, D_MAP_NO_KEYS, m->span, call_name(n));
-		return type_bool(c->a);
+		return sema_basic(c, SB_BOOL);
 	}
 	call_key(c, m);
-	return type_bool(c->a);
+	return sema_basic(c, SB_BOOL);
 }
 
 static struct type *call_len(struct sema_ctx *c, struct node *n)
@@ -229,10 +227,10 @@ static struct type *call_len(struct sema_ctx *c, struct node *n)
 		struct type *t = call_arg(c, n, 0);
 		if (t)
 			SERR(c, D_LEN_ARG, m->span);
-	} else if (call_map(c, n, false) && c->final && !m->map->key) {
+	} else if (call_map(c, n, false) && m->map->keyed_known && !m->map->keyed) {
 		SERR(c, D_MAP_NO_KEYS, m->span, call_name(n));
 	}
-	return type_int(c->a, 8, true);
+	return sema_int(c, 8, true);
 }
 
 /* ----------------------------------------------------------------- output */
@@ -263,11 +261,11 @@ static struct type *call_print(struct sema_ctx *c, struct node *n)
 	struct node *x = n->list.v[0];
 	if (x->kind == N_MAP && !x->a) {
 		call_print_map(c, n);
-		return type_none(c->a);
+		return sema_basic(c, SB_NONE);
 	}
 	if (n->list.n > 1) {
 		SERR(c, D_PRINT_ARGS, n->span, n->list.n);
-		return type_none(c->a);
+		return sema_basic(c, SB_NONE);
 	}
 	struct type *t = NULL;
 	if (x->kind == N_MAP && x->map->value && type_is_agg(x->map->value)) {
@@ -276,12 +274,12 @@ static struct type *call_print(struct sema_ctx *c, struct node *n)
 		t = x->map->value;
 		if (t->kind == T_HIST || t->kind == T_LHIST || t->kind == T_TSERIES)
 			SERR(c, D_PRINT_KEY, x->span, sema_base_name(t));
-		return type_none(c->a);
+		return sema_basic(c, SB_NONE);
 	}
 	t = call_arg(c, n, 0);
 	if (t && !call_printable(t))
 		SERR(c, D_NOT_PRINTABLE, n->list.v[0]->span, type_str(c->a, t), "print");
-	return type_none(c->a);
+	return sema_basic(c, SB_NONE);
 }
 
 static struct type *call_format(struct sema_ctx *c, struct node *n)
@@ -291,7 +289,7 @@ static struct type *call_format(struct sema_ctx *c, struct node *n)
 		call_arg(c, n, i);
 	if (literal && c->final)
 		sema_format(c, n);
-	return type_none(c->a);
+	return sema_basic(c, SB_NONE);
 }
 
 static struct type *call_join(struct sema_ctx *c, struct node *n)
@@ -299,15 +297,15 @@ static struct type *call_join(struct sema_ctx *c, struct node *n)
 	call_want(c, n, 0, K(INT) | K(PTR), "int or pointer");
 	if (n->list.n > 1)
 		call_want_literal(c, n, 1, N_STRING);
-	return type_none(c->a);
+	return sema_basic(c, SB_NONE);
 }
 
 static struct type *call_exit(struct sema_ctx *c, struct node *n)
 {
 	struct type *t = n->list.n ? call_want(c, n, 0, K_INTS, "int") : NULL;
 	if (t && c->final)
-		sema_coerce(c, &n->list.v[0], type_int(c->a, 8, true));
-	return type_none(c->a);
+		sema_coerce(c, &n->list.v[0], sema_int(c, 8, true));
+	return sema_basic(c, SB_NONE);
 }
 
 /* ------------------------------------------------------------------- data */
@@ -397,7 +395,7 @@ static struct type *call_strftime(struct sema_ctx *c, struct node *n)
 		SERR(c, D_STRFTIME, x->span, "negative timestamp");
 	}
 	if (t && c->final)
-		sema_coerce(c, &n->list.v[1], type_int(c->a, 8, false));
+		sema_coerce(c, &n->list.v[1], sema_int(c, 8, false));
 	return type_new(c->a, T_TIMESTAMP, 16, 1);
 }
 
@@ -411,7 +409,7 @@ static struct type *call_ntop(struct sema_ctx *c, struct node *n)
 	if (t && !type_is_int(t) && size != NTOP_V4 && size != NTOP_V6)
 		SERR(c, D_ADDRESS_SIZE, n->list.v[i]->span, "ntop", "4 or 16");
 	if (t && type_is_int(t) && c->final)
-		sema_coerce(c, &n->list.v[i], type_int(c->a, NTOP_V4, false));
+		sema_coerce(c, &n->list.v[i], sema_int(c, NTOP_V4, false));
 	return type_new(c->a, T_INET, 24, 1);
 }
 
@@ -427,8 +425,8 @@ static struct type *call_bswap(struct sema_ctx *c, struct node *n)
 {
 	struct type *t = call_want(c, n, 0, K_INTS, "int");
 	if (!t)
-		return type_int(c->a, 8, false);
-	struct type *w = type_int(c->a, type_is_agg(t) ? 8 : t->size, false);
+		return sema_int(c, 8, false);
+	struct type *w = sema_int(c, type_is_agg(t) ? 8 : t->size, false);
 	if (c->final)
 		sema_coerce(c, &n->list.v[0], w);
 	return w;
@@ -438,7 +436,7 @@ static struct type *call_space(struct sema_ctx *c, struct node *n, enum addr_spa
 {
 	struct type *t = call_want(c, n, 0, K(INT) | K(PTR), "integer or pointer");
 	if (!t)
-		return c->final ? type_error(c->a) : NULL;
+		return c->final ? sema_basic(c, SB_ERROR) : NULL;
 	struct type *w = arena_dup(c->a, t, sizeof(*t));
 	w->as = as;
 	return w;
@@ -450,7 +448,7 @@ static struct type *call_strncmp(struct sema_ctx *c, struct node *n)
 	call_want_string(c, n, 1);
 	if (call_want_literal(c, n, 2, N_INT) && n->list.v[2]->ival < 0)
 		SERR(c, D_STR_NEGATIVE, n->list.v[2]->span, "strncmp", (long long)n->list.v[2]->ival);
-	return type_int(c->a, 8, false);
+	return sema_int(c, 8, false);
 }
 
 /* ------------------------------------------------------------ aggregations */
@@ -535,7 +533,7 @@ static struct type *call_tseries(struct sema_ctx *c, struct node *n)
 	}
 	if (c->d->n_errors == errors)
 		SERR(c, D_NOT_YET, n->span, "tseries()");
-	return type_error(c->a);
+	return sema_basic(c, SB_ERROR);
 }
 
 static struct type *call_aggregate(struct sema_ctx *c, struct node *n)
@@ -585,14 +583,14 @@ static struct type *call_mode(struct sema_ctx *c, struct node *n)
 	}
 	if (n->ival < 0) { /* stays a call, so that the last round reports it */
 		n->ival = 0;
-		return type_int(c->a, n->builtin == B_NSECS ? 8 : 4, false);
+		return sema_int(c, n->builtin == B_NSECS ? 8 : 4, false);
 	}
 	/* all is known now: a value, but the checks above must speak in the last round */
 	if (c->final || n->ival != NSECS_TAI) {
 		n->kind = N_BUILTIN;
 		n->list.n = 0;
 	}
-	return type_int(c->a, n->builtin == B_NSECS ? 8 : 4, false);
+	return sema_int(c, n->builtin == B_NSECS ? 8 : 4, false);
 }
 
 static struct type *call_value(struct sema_ctx *c, struct node *n)
@@ -616,7 +614,7 @@ static struct type *call_value(struct sema_ctx *c, struct node *n)
 	case B_LEADER_COMM:
 	case B_LEADER_TID:
 		if (n->list.n)
-			return call_want(c, n, 0, K(PTR), "pointer") ? sema_builtin_value(c, n) : type_int(c->a, 4, true);
+			return call_want(c, n, 0, K(PTR), "pointer") ? sema_builtin_value(c, n) : sema_int(c, 4, true);
 		break;
 	default:
 		break;
@@ -630,14 +628,14 @@ struct type *sema_call(struct sema_ctx *c, struct node *n)
 	const struct builtin_info *b = &builtin_info[n->builtin];
 	bool moved = n->ival == 1 && (n->builtin == B_HAS_KEY || n->builtin == B_DELETE); /* see call_element */
 	if (!moved && !call_count(c, n))
-		return type_error(c->a);
+		return sema_basic(c, SB_ERROR);
 	if (b->flags & BF_UNSAFE && !c->env->unsafe) {
 		SERR(c, D_UNSAFE, n->span, b->name);
-		return type_error(c->a);
+		return sema_basic(c, SB_ERROR);
 	}
 	if (b->flags & BF_LATER && n->builtin != B_TSERIES) {
 		SERR(c, D_NOT_YET, n->span, arena_printf(c->a, "%s()", b->name));
-		return type_error(c->a);
+		return sema_basic(c, SB_ERROR);
 	}
 	if (b->flags & BF_VALUE)
 		return call_value(c, n);
@@ -656,11 +654,11 @@ struct type *sema_call(struct sema_ctx *c, struct node *n)
 		return call_print(c, n);
 	case B_CLEAR: case B_ZERO:
 		call_map(c, n, false);
-		return type_none(c->a);
+		return sema_basic(c, SB_NONE);
 	case B_TIME:
 		if (n->list.n)
 			call_want_literal(c, n, 0, N_STRING);
-		return type_none(c->a);
+		return sema_basic(c, SB_NONE);
 	case B_JOIN:
 		return call_join(c, n);
 	case B_EXIT:
@@ -687,7 +685,7 @@ struct type *sema_call(struct sema_ctx *c, struct node *n)
 		return call_strncmp(c, n);
 	case B_STRLEN:
 		call_want_string(c, n, 0);
-		return type_int(c->a, 8, false);
+		return sema_int(c, 8, false);
 	default:
 		return sema_comptime(c, n);
 	}

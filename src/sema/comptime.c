@@ -17,7 +17,7 @@ static struct type *fold_bool(struct sema_ctx *c, struct node *n, bool v)
 	n->kind = N_BOOL;
 	n->ival = v;
 	n->list.n = 0;
-	return n->type = type_bool(c->a);
+	return n->type = sema_basic(c, SB_BOOL);
 }
 
 static struct type *fold_int(struct sema_ctx *c, struct node *n, uint64_t v, bool is_signed)
@@ -26,7 +26,7 @@ static struct type *fold_int(struct sema_ctx *c, struct node *n, uint64_t v, boo
 	n->ival = (int64_t)v;
 	n->is_unsigned = !is_signed;
 	n->list.n = 0;
-	return n->type = type_int(c->a, 8, is_signed);
+	return n->type = sema_int(c, 8, is_signed);
 }
 
 static struct type *fold_string(struct sema_ctx *c, struct node *n, struct str s)
@@ -62,16 +62,16 @@ static struct type *fold_predicate(struct sema_ctx *c, struct node *n)
 	if (n->builtin == B_IS_SCALAR) {
 		if (x->kind != N_MAP || x->a) {
 			SERR(c, D_ARG_MAP, x->span, "is_scalar");
-			return type_bool(c->a);
+			return sema_basic(c, SB_BOOL);
 		}
-		return x->map->keyed_known || c->final ? fold_bool(c, n, !x->map->key) : type_bool(c->a);
+		return x->map->keyed_known || c->final ? fold_bool(c, n, !x->map->keyed) : sema_basic(c, SB_BOOL);
 	}
 	struct type *t = sema_expr(c, &n->list.v[0]);
 	x = n->list.v[0];
 	if (n->builtin == B_IS_LITERAL) /* folding below may still turn it into one */
-		return t && (fold_is_literal(x) || c->final) ? fold_bool(c, n, fold_is_literal(x)) : type_bool(c->a);
+		return t && (fold_is_literal(x) || c->final) ? fold_bool(c, n, fold_is_literal(x)) : sema_basic(c, SB_BOOL);
 	if (!t || t->kind == T_ERROR)
-		return t ? t : type_bool(c->a);
+		return t ? t : sema_basic(c, SB_BOOL);
 	switch (n->builtin) {
 	case B_IS_STR: return fold_bool(c, n, t->kind == T_STRING);
 	case B_IS_PTR: return fold_bool(c, n, t->kind == T_PTR);
@@ -85,7 +85,7 @@ static struct type *fold_strcap(struct sema_ctx *c, struct node *n)
 {
 	struct type *t = sema_expr(c, &n->list.v[0]);
 	if (!t || t->kind == T_ERROR)
-		return t ? t : type_int(c->a, 8, false);
+		return t ? t : sema_int(c, 8, false);
 	if (t->kind == T_STRING)
 		return fold_int(c, n, t->size, false);
 	if (t->kind == T_ARRAY && sema_char_like(t->elem))
@@ -102,12 +102,12 @@ static struct type *fold_assert_str(struct sema_ctx *c, struct node *n)
 	struct type *t = sema_expr(c, &n->list.v[0]);
 	struct span sp = n->list.v[0]->span;
 	if (!t || t->kind == T_ERROR || t->kind == T_STRING)
-		return type_none(c->a);
+		return sema_basic(c, SB_NONE);
 	if (t->kind != T_ARRAY && t->kind != T_PTR)
 		SERR(c, D_STR_LIKE, sp, "values must be either strings, arrays or pointers");
 	else if (!sema_char_like(t->elem))
 		SERR(c, D_STR_LIKE, sp, t->kind == T_ARRAY ? "arrays must contain a char-like type" : "pointers must point to a char-like type");
-	return type_none(c->a);
+	return sema_basic(c, SB_NONE);
 }
 
 static struct type *fold_check_key(struct sema_ctx *c, struct node *n)
@@ -116,15 +116,15 @@ static struct type *fold_check_key(struct sema_ctx *c, struct node *n)
 	const struct node *who = fold_text(c, n, 2);
 	if (m->kind != N_MAP || m->a) {
 		SERR(c, D_ARG_MAP, m->span, "check_key");
-		return type_none(c->a);
+		return sema_basic(c, SB_NONE);
 	}
 	struct type *k = sema_expr(c, &n->list.v[1]);
-	if (c->final && m->map->keyed_known && !m->map->key && who)
+	if (c->final && m->map->keyed_known && !m->map->keyed && who)
 		SERR(c, D_MAP_NO_KEYS, m->span, arena_strndup(c->a, who->str.s, who->str.len));
 	else if (k && k->kind != T_ERROR)
 		sema_access(c, m, true, k);
-	m->type = type_none(c->a);
-	return type_none(c->a);
+	m->type = sema_basic(c, SB_NONE);
+	return sema_basic(c, SB_NONE);
 }
 
 static struct type *fold_userspace(struct sema_ctx *c, struct node *n)
@@ -135,7 +135,7 @@ static struct type *fold_userspace(struct sema_ctx *c, struct node *n)
 		const char *s = arena_printf(c->a, "%.*s can not be used for this probetype: %s", STR_FMT(who->str), p->name);
 		SERR(c, D_FAIL, n->span, (int)strlen(s), s);
 	}
-	return type_none(c->a);
+	return sema_basic(c, SB_NONE);
 }
 
 /* ---------------------------------------------------- compile-time errors */
@@ -150,11 +150,11 @@ static struct type *fold_fail(struct sema_ctx *c, struct node *n)
 		sema_expr(c, &n->list.v[i]);
 		if (!fold_is_literal(n->list.v[i])) {
 			SERR(c, D_FAIL_LITERALS, n->list.v[i]->span);
-			return type_none(c->a);
+			return sema_basic(c, SB_NONE);
 		}
 	}
 	if (!fmt || !c->final)
-		return type_none(c->a);
+		return sema_basic(c, SB_NONE);
 	while (sema_format_next(fmt->str, &pos, &sp)) {
 		buf_add(&b, fmt->str.s + at, sp.lo - at);
 		at = sp.hi;
@@ -172,7 +172,7 @@ static struct type *fold_fail(struct sema_ctx *c, struct node *n)
 	const char *text = arena_strndup(c->a, b.s ? b.s : "", b.len);
 	buf_fini(&b);
 	SERR(c, D_FAIL, n->span, (int)strlen(text), text);
-	return type_none(c->a);
+	return sema_basic(c, SB_NONE);
 }
 
 static struct type *fold_static_assert(struct sema_ctx *c, struct node *n)
@@ -180,12 +180,12 @@ static struct type *fold_static_assert(struct sema_ctx *c, struct node *n)
 	sema_expr(c, &n->list.v[0]);
 	const struct node *x = n->list.v[0], *msg = fold_text(c, n, 1);
 	if (x->type && x->type->kind == T_ERROR)
-		return type_none(c->a);
+		return sema_basic(c, SB_NONE);
 	if (x->kind != N_BOOL && x->kind != N_INT)
 		SERR(c, D_COMPTIME, x->span);
 	else if (!x->ival && msg)
 		SERR(c, D_FAIL, n->span, STR_FMT(msg->str));
-	return type_none(c->a);
+	return sema_basic(c, SB_NONE);
 }
 
 /* assert(cond, msg): if (!cond) { errorf("assert failed: %s", msg); exit(1); } */
@@ -227,15 +227,15 @@ static struct type *fold_is_err(struct sema_ctx *c, struct node *n)
 {
 	struct type *t = sema_expr(c, &n->list.v[0]);
 	if (!t || t->kind == T_ERROR)
-		return type_bool(c->a);
+		return sema_basic(c, SB_BOOL);
 	if (t->kind != T_PTR && !type_is_int(t)) {
 		SERR(c, D_ARG_TYPE, n->list.v[0]->span, "is_err", "pointer", sema_base_name(t));
-		return type_bool(c->a);
+		return sema_basic(c, SB_BOOL);
 	}
 	struct node *ge = node_new(c->a, N_BINARY, n->span), *v = node_new(c->a, N_INT, n->span);
 	v->ival = -4095;
 	v->is_unsigned = true;
-	v->type = type_int(c->a, 8, false);
+	v->type = sema_int(c, 8, false);
 	ge->op = O_GE;
 	/* by way of the signed type, so that a narrow negative number keeps its sign */
 	ge->a = fold_cast(c, "uint64", type_is_int(t) && t->is_signed ? fold_cast(c, "int64", n->list.v[0]) : n->list.v[0]);
@@ -249,7 +249,7 @@ static struct type *fold_container_of(struct sema_ctx *c, struct node *n)
 	struct node *t = n->list.v[1], *m = n->list.v[2];
 	if (t->kind != N_TYPEOF || !(t->tref || t->a)) {
 		SERR(c, D_ARG_TYPE, t->span, "container_of", "typeof", "expression");
-		return type_error(c->a);
+		return sema_basic(c, SB_ERROR);
 	}
 	struct node *off = node_new(c->a, N_OFFSETOF, n->span), *sub = node_new(c->a, N_BINARY, n->span), *cast = node_new(c->a, N_CAST, n->span);
 	for (; m->kind == N_FIELD; m = m->a) { /* member a.b.c, innermost last */
@@ -259,7 +259,7 @@ static struct type *fold_container_of(struct sema_ctx *c, struct node *n)
 	}
 	if (m->kind != N_IDENT) {
 		SERR(c, D_ARG_TYPE, n->list.v[2]->span, "container_of", "member", "expression");
-		return type_error(c->a);
+		return sema_basic(c, SB_ERROR);
 	}
 	vec_push(c->a, &off->list, m);
 	for (uint32_t i = 0; i < off->list.n / 2; i++) {
@@ -289,7 +289,7 @@ static struct type *fold_kaddr(struct sema_ctx *c, struct node *n)
 		return fold_int(c, n, v, false);
 	if (x)
 		SERR(c, D_KADDR, x->span, STR_FMT(x->str));
-	return type_int(c->a, 8, false);
+	return sema_int(c, 8, false);
 }
 
 /* The bytes of an address as an array: a cast of the integer with those bytes. */
@@ -299,19 +299,19 @@ static struct type *fold_pton(struct sema_ctx *c, struct node *n)
 	uint32_t v4;
 	uint8_t v6[16];
 	if (!x)
-		return type_array(c->a, type_int(c->a, 1, false), 4);
+		return type_array(c->a, sema_int(c, 1, false), 4);
 	const char *s = arena_strndup(c->a, x->str.s, x->str.len);
 	if (inet_pton(AF_INET6, s, v6) == 1) {
 		SERR(c, D_NOT_YET, n->span, "pton() of an IPv6 address");
-		return type_array(c->a, type_int(c->a, 1, false), 16);
+		return type_array(c->a, sema_int(c, 1, false), 16);
 	}
 	if (inet_pton(AF_INET, s, &v4) != 1) {
 		SERR(c, D_ADDRESS_TEXT, x->span, STR_FMT(x->str));
-		return type_array(c->a, type_int(c->a, 1, false), 4);
+		return type_array(c->a, sema_int(c, 1, false), 4);
 	}
 	struct node *v = node_new(c->a, N_INT, n->span);
 	v->ival = v4;
-	v->type = type_int(c->a, 4, false);
+	v->type = sema_int(c, 4, false);
 	struct node *cast = fold_cast(c, "uint8", v), *four = node_new(c->a, N_ARRSUFFIX, n->span);
 	four->ival = 4;
 	vec_push(c->a, &cast->tref->list, four);
@@ -323,7 +323,7 @@ static struct type *fold_kfunc_exist(struct sema_ctx *c, struct node *n)
 	const struct node *x = fold_text(c, n, 0);
 	struct facts *f = c->env->facts;
 	if (!x)
-		return type_bool(c->a);
+		return sema_basic(c, SB_BOOL);
 	return fold_bool(c, n, f && f->ops->function(f, STR("vmlinux"), x->str));
 }
 
@@ -351,7 +351,7 @@ static struct type *fold_reg(struct sema_ctx *c, struct node *n)
 		SERR(c, D_LOOP_BUILTIN, n->span, "reg");
 	else if (x && !found)
 		SERR(c, D_REGISTER, x->span, STR_FMT(x->str));
-	return type_int(c->a, 8, false);
+	return sema_int(c, 8, false);
 }
 
 /* ----------------------------------------------------------------- getopt */
@@ -398,7 +398,7 @@ static struct type *getopt_bool(struct sema_ctx *c, struct node *n, struct getop
 			return fold_bool(c, n, false);
 	}
 	getopt_error(c, n, o, name, "expects a boolean (e.g. 'true')", v);
-	return type_bool(c->a);
+	return sema_basic(c, SB_BOOL);
 }
 
 static struct type *getopt_int(struct sema_ctx *c, struct node *n, struct getopt_opt *o, struct str name, struct str v, bool bare)
@@ -413,7 +413,7 @@ static struct type *getopt_int(struct sema_ctx *c, struct node *n, struct getopt
 	} else {
 		return fold_int(c, n, neg ? 0 - x : x, is_signed);
 	}
-	return type_int(c->a, 8, is_signed);
+	return sema_int(c, 8, is_signed);
 }
 
 static bool getopt_same(const struct node *x, const struct node *y)
@@ -439,13 +439,13 @@ static struct type *fold_getopt(struct sema_ctx *c, struct node *n)
 		if (!fold_is_literal(def)) {
 			if (t && t->kind != T_ERROR)
 				SERR(c, D_ARG_LITERAL, def->span, "getopt", "bool, int, or string", sema_base_name(t));
-			return c->final ? type_error(c->a) : NULL;
+			return c->final ? sema_basic(c, SB_ERROR) : NULL;
 		}
 	}
 	if (n->list.n > 2)
 		text = fold_text(c, n, 2);
 	if (!name || (n->list.n > 2 && !text))
-		return type_error(c->a);
+		return sema_basic(c, SB_ERROR);
 	struct getopt_opt *o = map_get(&c->getopts, name->str);
 	if (!o) {
 		o = arena_new(c->a, struct getopt_opt);
@@ -456,12 +456,12 @@ static struct type *fold_getopt(struct sema_ctx *c, struct node *n)
 		SERR(c, D_GETOPT, n->span,
 		     arena_printf(c->a, "Command line option '%.*s' needs to have the same default value in all places it is used. "
 				  "Previous default value: %s", STR_FMT(name->str), getopt_default(c, o->def)));
-		return type_error(c->a);
+		return sema_basic(c, SB_ERROR);
 	} else if (!str_eq(o->text, text ? text->str : (struct str){ "", 0 })) {
 		SERR(c, D_GETOPT, n->span,
 		     arena_printf(c->a, "Command line option '%.*s' must have the same description in all places it's used. "
 				  "Hint: You can wrap it in a macro", STR_FMT(name->str)));
-		return type_error(c->a);
+		return sema_basic(c, SB_ERROR);
 	}
 	struct str v = { "", 0 };
 	bool bare = false, given = getopt_given(c, name->str, &bare, &v);
@@ -549,6 +549,6 @@ struct type *sema_comptime(struct sema_ctx *c, struct node *n)
 		return fold_getopt(c, n);
 	default:
 		SERR(c, D_INTERNAL, n->span, arena_printf(c->a, "%s() has no rule", builtin_info[n->builtin].name));
-		return type_error(c->a);
+		return sema_basic(c, SB_ERROR);
 	}
 }

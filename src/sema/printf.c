@@ -71,7 +71,7 @@ static void format_check(struct sema_ctx *c, struct node **arg, const char *conv
 		break;
 	default:
 		if (type_is_castable(t)) {
-			sema_coerce(c, arg, type_int(c->a, 8, t->is_signed && t->kind != T_COUNT));
+			sema_coerce(c, arg, sema_int(c, 8, t->is_signed && t->kind != T_COUNT));
 			return;
 		}
 		if (type_is_agg(t) || t->kind == T_VOID || t->kind == T_FUNC || (t->kind == T_STRUCT && str_starts(t->name, "tracepoint:")))

@@ -45,10 +45,10 @@ static bool value_allowed(struct sema_ctx *c, struct node *n, uint32_t bits, enu
 static struct type *value_args(struct sema_ctx *c, struct node *n)
 {
 	if (!value_allowed(c, n, ACC_ARGS, D_ACCESS_ARGS))
-		return type_error(c->a);
+		return sema_basic(c, SB_ERROR);
 	if (!c->clause->args) {
 		SERR(c, D_ACCESS_ARGS, n->span, c->clause->provider->name);
-		return type_error(c->a);
+		return sema_basic(c, SB_ERROR);
 	}
 	n->as = AS_CTX;
 	return c->clause->args;
@@ -57,30 +57,30 @@ static struct type *value_args(struct sema_ctx *c, struct node *n)
 static struct type *value_argn(struct sema_ctx *c, struct node *n)
 {
 	if (!value_allowed(c, n, ACC_ARGN | ACC_ARGN_CTX, D_ACCESS_ARGN))
-		return type_error(c->a);
+		return sema_basic(c, SB_ERROR);
 	if (n->ival >= (c->clause->provider->access & ACC_ARGN_CTX ? TRACE_ARGS : X86_64_ARGS)) {
 		SERR(c, D_ARGN_RANGE, n->span, (long long)n->ival);
-		return type_error(c->a);
+		return sema_basic(c, SB_ERROR);
 	}
-	return type_int(c->a, 8, false);
+	return sema_int(c, 8, false);
 }
 
 static struct type *value_retval(struct sema_ctx *c, struct node *n)
 {
 	const struct clause *cl = c->clause;
 	if (!value_allowed(c, n, ACC_RETVAL | ACC_RETVAL_CTX, D_ACCESS_RETVAL))
-		return type_error(c->a);
+		return sema_basic(c, SB_ERROR);
 	struct type *t = cl->attach.v[0]->retval;
 	if (cl->provider->access & ACC_RETVAL_CTX && t && t->kind != T_VOID && t->kind != T_STRUCT)
 		return t;
-	return type_int(c->a, 8, false);
+	return sema_int(c, 8, false);
 }
 
 static struct type *value_ctx(struct sema_ctx *c, struct node *n)
 {
 	const struct clause *cl = c->clause;
 	if (!value_allowed(c, n, ACC_CTX, cl->provider->id == PROV_TRACEPOINT ? D_ACCESS_CTX : D_ACCESS_OTHER))
-		return type_error(c->a);
+		return sema_basic(c, SB_ERROR);
 	struct type *to = cl->attach.v[0]->ctx;
 	return type_ptr(c->a, to ? to : type_new(c->a, T_VOID, 0, 1), AS_CTX);
 }
@@ -105,7 +105,7 @@ static struct type *value_int(struct sema_ctx *c, struct node *n, uint64_t v, un
 	n->ival = (int64_t)v;
 	n->is_unsigned = true;
 	n->list.n = 0;
-	return n->type = type_int(c->a, size, false);
+	return n->type = sema_int(c, size, false);
 }
 
 static struct type *value_text(struct sema_ctx *c, struct node *n, const char *s)
@@ -146,16 +146,16 @@ static struct type *value_usermode(struct sema_ctx *c, struct node *n)
 		return value_int(c, n, value_is_special(cl), 1);
 	if (c->loop) {
 		SERR(c, D_LOOP_BUILTIN, n->span, "usermode");
-		return type_error(c->a);
+		return sema_basic(c, SB_ERROR);
 	}
-	return type_int(c->a, 1, false);
+	return sema_int(c, 1, false);
 }
 
 struct type *sema_builtin_value(struct sema_ctx *c, struct node *n)
 {
 	if (builtin_info[n->builtin].flags & BF_LATER) {
 		SERR(c, D_NOT_YET, n->span, builtin_info[n->builtin].name);
-		return type_error(c->a);
+		return sema_basic(c, SB_ERROR);
 	}
 	switch (n->builtin) {
 	case B_ARGN:
@@ -168,13 +168,13 @@ struct type *sema_builtin_value(struct sema_ctx *c, struct node *n)
 		return value_retval(c, n);
 	case B_FUNC:
 		if (!value_allowed(c, n, ACC_FUNC, D_ACCESS_OTHER))
-			return type_error(c->a);
+			return sema_basic(c, SB_ERROR);
 		return c->clause->provider->ptr_as == AS_USER ? type_new(c->a, T_USYM, 16, 1) : type_new(c->a, T_KSYM, 8, 8);
 	case B_COMM:
 		return type_string(c->a, 16);
 	case B_PID:
 	case B_TID:
-		return type_int(c->a, 4, false);
+		return sema_int(c, 4, false);
 	case B_USERNAME:
 		return type_new(c->a, T_USERNAME, 8, 8);
 	case B_CURTASK:
@@ -195,13 +195,13 @@ struct type *sema_builtin_value(struct sema_ctx *c, struct node *n)
 		return value_walk(c, n, "group_leader", "comm");
 	case B_CPID:
 		if (c->env->has_child)
-			return type_int(c->a, 8, false);
+			return sema_int(c, 8, false);
 		diag_add(c->d, D_CPID_NONE, n->span);
 		return value_int(c, n, 0, 8);
 	case B_HAS_CPID:
 		n->kind = N_BOOL;
 		n->ival = c->env->has_child;
-		return n->type = type_bool(c->a);
+		return n->type = sema_basic(c, SB_BOOL);
 	case B_DEFAULT_STR_LENGTH:
 		return value_int(c, n, c->s->config.max_strlen, 8);
 	case B_NCPUS:
@@ -211,8 +211,8 @@ struct type *sema_builtin_value(struct sema_ctx *c, struct node *n)
 	case B_SAFE_MODE:
 		n->kind = N_BOOL;
 		n->ival = !c->env->unsafe;
-		return n->type = type_bool(c->a);
+		return n->type = sema_basic(c, SB_BOOL);
 	default: /* uid gid nsecs elapsed cpu numaid cgroup rand jiffies */
-		return type_int(c->a, 8, false);
+		return sema_int(c, 8, false);
 	}
 }
