@@ -47,7 +47,7 @@ enum cpu_word {
 	CW_SKIP,      /* events skipped: no scratch slot free (nesting too deep) */
 	CW_DIV_ZERO,  /* divisions by zero (result 1) */
 	CW_OOB,       /* array index out of bounds (result 0) */
-	CW_EVENTS,    /* reserved: records sent */
+	CW_SENT,      /* bytes given to the ring, for batching wake-ups (not a loss) */
 	CW_COUNT = 16
 };
 

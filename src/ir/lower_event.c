@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Records for the reader. A record of fixed size is reserved in the ring and
+ * written there. One with long strings is put together in scratch memory, the
+ * strings behind the fixed part at their real length, and given to the ring as
+ * a whole: a path of 30 bytes then takes 30 bytes of ring, not 1,024.
+ *
+ * The reader is woken for every WAKE_BYTES that a CPU has sent, not for each
+ * record; in between, its own timer finds what came. A record that does not fit
+ * is counted on the CPU that lost it.
+ */
+#include "ir/lower_priv.h"
+
+enum {
+	RECORD_HEAD = 8,      /* u32 event, u32 len */
+	WAKE_BYTES = 8192,    /* a power of two */
+	INLINE_STRING = 64,   /* longer ones go to the tail */
+	JOIN_BYTES = 7168,    /* of all arguments together */
+	JOIN_ONE = 1024,
+	JOIN_MAX = 512,       /* arguments */
+	NO_WAKEUP = 1, FORCE_WAKEUP = 2, /* BPF_RB_* */
+};
+
+static uint32_t lower_event(struct lower *l, enum event_kind kind, struct span span)
+{
+	struct event e = { .kind = kind, .span = span };
+	vec_push(l->a, &l->m->events, e);
+	return l->m->events.n - 1;
+}
+
+ref lower_strftime_id(struct lower *l, struct str fmt)
+{
+	for (uint32_t i = 0; i < l->m->strings.n; i++)
+		if (str_eq(l->m->strings.v[i], fmt))
+			return ir_const(LB, i);
+	vec_push(l->a, &l->m->strings, fmt);
+	return ir_const(LB, l->m->strings.n - 1);
+}
+
+/* Wake the reader with this record? Each time that a CPU's sum of bytes passes a multiple of WAKE_BYTES. */
+static ref lower_wake_flags(struct lower *l, ref size)
+{
+	ref block = lower_block(l);
+	ref old = ir_load(LB, TY_I64, 8, false, block, CW_SENT * 8);
+	ref now = ir_bin(LB, OP_ADD, old, size);
+	ir_store(LB, 8, block, CW_SENT * 8, now);
+	ref passed = ir_bin(LB, OP_AND, ir_bin(LB, OP_LSHR, ir_bin(LB, OP_XOR, old, now), ir_const(LB, 13)), ir_const(LB, 1));
+	_Static_assert(WAKE_BYTES == 1 << 13, "the shift above");
+	return ir_bin(LB, OP_ADD, passed, ir_const(LB, NO_WAKEUP));
+}
+
+struct record { /* in place, in the ring */
+	struct place at;    /* of the payload */
+	uint32_t size, join;
+};
+
+/* Reserve; continues where there is room. */
+static struct record lower_reserve(struct lower *l, uint32_t ring, uint32_t ev, uint32_t payload)
+{
+	struct func *f = l->b.f;
+	struct record r = { .size = RECORD_HEAD + ((payload + 7) & ~7u), .join = func_block(f) };
+	uint32_t full = func_block(f), room = func_block(f);
+	ref p = ir_call(LB, TY_RING_NULL, H_ringbuf_reserve, 3, ir_mapref(LB, ring), ir_const(LB, r.size), ir_const(LB, 0));
+	ir_br(LB, ir_bin(LB, OP_NE, p, ir_const(LB, 0)), room, full);
+	ir_at(LB, full);
+	lower_count(l, CW_RING_FULL);
+	ir_jmp(LB, r.join);
+	ir_at(LB, room);
+	ir_store(LB, 4, p, 0, ir_const(LB, ev));
+	ir_store(LB, 4, p, 4, ir_const(LB, payload));
+	r.at = (struct place){ .base = p, .off = RECORD_HEAD, .where = W_MEM, .align = 8 };
+	return r;
+}
+
+static void lower_submit(struct lower *l, struct record *r, bool wake)
+{
+	ref flags = wake ? ir_const(LB, FORCE_WAKEUP) : lower_wake_flags(l, ir_const(LB, r->size + 8));
+	ir_call(LB, TY_I64, H_ringbuf_submit, 2, r->at.base, flags);
+	ir_jmp(LB, r->join);
+	ir_at(LB, r->join);
+}
+
+/* A record without payload. */
+static void lower_signal(struct lower *l, uint32_t ev)
+{
+	struct record r = lower_reserve(l, 1, ev, 0);
+	lower_submit(l, &r, false);
+}
+
+/* -- printf and its family -- */
+
+static bool lower_is_packed(const struct type *t)
+{
+	return t->kind == T_STRING && t->size > INLINE_STRING;
+}
+
+static uint32_t lower_arg_align(const struct type *t)
+{
+	uint32_t a = t->align ? t->align : 1;
+	return a > 8 ? 8 : a;
+}
+
+static struct type *lower_arg_type(struct node *n)
+{
+	return n->type;
+}
+
+/* Lay out the arguments: the fixed part in order, each aligned; packed strings leave a u16. */
+static uint32_t lower_layout(struct lower *l, struct event *e, struct node *const *args, uint32_t n)
+{
+	uint32_t at = 0, tail = 0;
+	for (uint32_t i = 0; i < n; i++) {
+		struct event_arg a = { .type = lower_arg_type(args[i]), .trusted = args[i]->kind == N_STRING };
+		a.packed = lower_is_packed(a.type);
+		uint32_t align = a.packed ? 2 : lower_arg_align(a.type), size = a.packed ? 2 : a.type->size;
+		if (!a.packed && !lower_is_value(a.type) && size >= 8)
+			align = 8; /* so that it is copied by words */
+		at = (at + align - 1) & ~(align - 1);
+		a.offset = at;
+		at += size;
+		if (a.packed)
+			tail += a.type->size;
+		vec_push(l->a, &e->args, a);
+	}
+	e->fixed_size = (at + 7) & ~7u;
+	return tail;
+}
+
+/* May it be evaluated while a record is reserved? Statements inside an expression may leave the program. */
+static bool lower_is_plain(const struct node *n)
+{
+	if (!n)
+		return true;
+	if (n->kind == N_BLOCK || n->kind == N_FOR || (n->kind == N_CALL && (builtin_info[n->builtin].flags & BF_ASYNC)))
+		return false;
+	if (!lower_is_plain(n->a) || !lower_is_plain(n->b) || !lower_is_plain(n->c))
+		return false;
+	for (uint32_t i = 0; i < n->list.n; i++)
+		if (!lower_is_plain(n->list.v[i]))
+			return false;
+	return true;
+}
+
+/* The fixed part at `at`: scalars were evaluated before (vals), aggregates are made in place. */
+static void lower_fixed(struct lower *l, const struct event *e, struct node *const *args, const ref *vals, struct place at)
+{
+	for (uint32_t i = 0; i < e->args.n; i++) {
+		const struct event_arg *a = &e->args.v[i];
+		if (a->packed)
+			continue;
+		if (vals[i])
+			lower_write(l, lower_at(at, a->offset), a->type, vals[i]);
+		else
+			lower_into(l, args[i], lower_at(at, a->offset));
+	}
+}
+
+/* One packed string: read or copied to the tail, its length to the fixed part, the tail moved on. */
+static void lower_pack(struct lower *l, const struct event_arg *a, struct node *n, struct place payload, uint32_t fixed, uint32_t v_tail)
+{
+	ref tail = ir_getvar(LB, v_tail);
+	struct place dst = { .base = ir_addptr(LB, lower_address(l, lower_at(payload, fixed)), tail), .where = W_MEM, .align = 1 };
+	ref len;
+	while (n->kind == N_CAST && n->type->kind == T_STRING && n->a->type->kind == T_STRING && n->type->size >= n->a->type->size)
+		n = n->a;
+	struct node *p = n->kind == N_CALL && n->builtin == B_STR ? n->list.v[0] : NULL;
+	if (p && (p->type->kind == T_PTR || type_is_int(p->type)) && (n->list.n < 2 || n->list.v[1]->kind == N_INT)) {
+		ref ptr = lower_scalar(l, p);
+		enum addr_space as = p->type->as;
+		if (as == AS_NONE) {
+			as = l->cl->provider->ptr_as;
+			if (l->cl->provider->id == PROV_TRACEPOINT)
+				as = str_is(l->cl->attach.v[0]->target, "syscalls") ? AS_USER : AS_KERNEL;
+		}
+		len = lower_read_str(l, dst, n->type->size, NOREF, ptr, lower_where(l, ptr, as), false);
+	} else {
+		struct place src = lower_place(l, n);
+		len = lower_read_str(l, dst, n->type->size, NOREF, lower_address(l, src), src.where == W_USER ? W_USER : W_KERN, false);
+	}
+	ir_store(LB, 2, payload.base, payload.off + a->offset, len);
+	ir_setvar(LB, v_tail, ir_bin(LB, OP_ADD, tail, len));
+}
+
+static void lower_send(struct lower *l, uint32_t ev, struct node *const *args, uint32_t n)
+{
+	struct event e = l->m->events.v[ev];
+	ref *vals = arena_array(l->a, ref, n + 1);
+	bool plain = true;
+	uint32_t tail = lower_layout(l, &e, args, n);
+	l->m->events.v[ev] = e;
+	for (uint32_t i = 0; i < n; i++) {
+		if (lower_is_value(args[i]->type) && !type_is_agg(args[i]->type))
+			vals[i] = lower_scalar(l, args[i]);
+		else
+			plain &= lower_is_plain(args[i]);
+	}
+	if (!tail && plain && e.fixed_size <= 4096) {
+		struct record r = lower_reserve(l, 1, ev, e.fixed_size);
+		lower_fixed(l, &e, args, vals, r.at);
+		lower_submit(l, &r, false);
+		return;
+	}
+	struct func *f = l->b.f;
+	uint32_t top = l->scratch_top, off = lower_scratch_alloc(l, RECORD_HEAD + e.fixed_size + tail);
+	uint32_t v_tail = func_var(f, TY_I64, "tail"), full = func_block(f), join = func_block(f);
+	struct place rec = { .base = lower_scratch(l, off), .where = W_MEM, .align = 8 }, payload = lower_at(rec, RECORD_HEAD);
+	lower_fixed(l, &e, args, vals, payload);
+	ir_setvar(LB, v_tail, ir_const(LB, 0));
+	for (uint32_t i = 0; i < n; i++)
+		if (e.args.v[i].packed)
+			lower_pack(l, &e.args.v[i], args[i], payload, e.fixed_size, v_tail);
+	ref len = ir_bin(LB, OP_ADD, ir_getvar(LB, v_tail), ir_const(LB, e.fixed_size));
+	ref size = ir_bin(LB, OP_ADD, len, ir_const(LB, RECORD_HEAD));
+	ir_store(LB, 4, rec.base, rec.off, ir_const(LB, ev));
+	ir_store(LB, 4, rec.base, rec.off + 4, len);
+	ref flags = lower_wake_flags(l, size);
+	ref r = ir_call(LB, TY_I64, H_ringbuf_output, 4, ir_mapref(LB, 1), lower_address(l, rec), size, flags);
+	ir_br(LB, ir_bin(LB, OP_SLT, r, ir_const(LB, 0)), full, join);
+	ir_at(LB, full);
+	lower_count(l, CW_RING_FULL);
+	ir_jmp(LB, join);
+	ir_at(LB, join);
+	l->scratch_top = top;
+}
+
+void lower_printf(struct lower *l, struct node *n, enum event_kind k)
+{
+	uint32_t ev = lower_event(l, k, n->span);
+	l->m->events.v[ev].fmt = n->list.v[0]->str;
+	lower_send(l, ev, n->list.v + 1, n->list.n - 1);
+}
+
+void lower_print(struct lower *l, struct node *n)
+{
+	struct node *x = n->list.v[0];
+	if (x->kind == N_MAP && !x->a) {
+		uint32_t ev = lower_event(l, EV_PRINT_MAP, n->span);
+		struct event *e = &l->m->events.v[ev];
+		e->map = x->map->index;
+		e->top = n->list.n > 1 ? (uint32_t)n->list.v[1]->ival : 0;
+		e->div = n->list.n > 2 ? (uint32_t)n->list.v[2]->ival : 0;
+		lower_signal(l, ev);
+		return;
+	}
+	if (x->kind == N_MAP && type_is_agg(x->map->value)) {
+		/* the reader sums the element up: it gets the key */
+		uint32_t ev = lower_event(l, EV_PRINT_ELEM, n->span);
+		l->m->events.v[ev].map = x->map->index;
+		uint32_t size = l->m->maps.v[x->map->index].key_size;
+		struct event_arg a = { .type = x->map->key };
+		vec_push(l->a, &l->m->events.v[ev].args, a);
+		l->m->events.v[ev].fixed_size = (size + 7) & ~7u;
+		struct place key = { .base = lower_key(l, x->map, x->a), .where = W_MEM, .align = 8 };
+		struct record r = lower_reserve(l, 1, ev, (size + 7) & ~7u);
+		lower_copy(l, r.at, key, size);
+		lower_submit(l, &r, false);
+		return;
+	}
+	uint32_t ev = lower_event(l, EV_PRINT, n->span);
+	lower_send(l, ev, n->list.v, 1);
+}
+
+void lower_map_event(struct lower *l, struct node *n, enum event_kind k)
+{
+	uint32_t ev = lower_event(l, k, n->span);
+	l->m->events.v[ev].map = n->list.v[0]->map->index;
+	lower_signal(l, ev);
+}
+
+void lower_time(struct lower *l, struct node *n)
+{
+	uint32_t ev = lower_event(l, EV_TIME, n->span);
+	l->m->events.v[ev].fmt = n->list.n ? n->list.v[0]->str : STR("%H:%M:%S\n");
+	lower_signal(l, ev);
+}
+
+/*
+ * join(argv): every string of a NULL-terminated array of pointers, one behind the other, until JOIN_BYTES are used; an ellipsis then
+ * says that there was more. A loop that the verifier walks through: each turn is short.
+ */
+void lower_join(struct lower *l, struct node *n)
+{
+	struct func *f = l->b.f;
+	uint32_t ev = lower_event(l, EV_JOIN, n->span);
+	l->m->events.v[ev].fmt = n->list.n > 1 ? n->list.v[1]->str : STR(" ");
+	ref argv = lower_scalar(l, n->list.v[0]);
+	enum where w = lower_where(l, argv, n->list.v[0]->type->as);
+	if (w == W_ANY)
+		w = l->cl->provider->ptr_as == AS_USER ||
+		    (l->cl->provider->id == PROV_TRACEPOINT && str_is(l->cl->attach.v[0]->target, "syscalls")) ? W_USER : W_KERN;
+	uint32_t top = l->scratch_top, off = lower_scratch_alloc(l, RECORD_HEAD + JOIN_BYTES + JOIN_ONE + 8);
+	struct place rec = { .base = lower_scratch(l, off), .where = W_MEM, .align = 8 }, payload = lower_at(rec, RECORD_HEAD);
+	uint32_t v_i = func_var(f, TY_I64, "i"), v_used = func_var(f, TY_I64, "used");
+	uint32_t head = func_block(f), room = func_block(f), body = func_block(f), more = func_block(f), done = func_block(f),
+		 full = func_block(f), join = func_block(f);
+	struct type pt = { .kind = T_PTR, .size = 8, .align = 8 };
+	ir_setvar(LB, v_i, ir_const(LB, 0));
+	ir_setvar(LB, v_used, ir_const(LB, 0));
+	ir_jmp(LB, head);
+	ir_at(LB, head);
+	ir_br(LB, ir_bin(LB, OP_ULT, ir_getvar(LB, v_i), ir_const(LB, JOIN_MAX)), body, more);
+	ir_at(LB, body);
+	struct place at = { .base = ir_bin(LB, OP_ADD, argv, ir_bin(LB, OP_SHL, ir_getvar(LB, v_i), ir_const(LB, 3))), .align = 1, .where = w };
+	ref p = lower_read(l, at, &pt, NULL);
+	uint32_t one = func_block(f);
+	ir_br(LB, p, room, done);
+	ir_at(LB, room);
+	ir_br(LB, ir_bin(LB, OP_ULE, ir_getvar(LB, v_used), ir_const(LB, JOIN_BYTES - 1)), one, more);
+	ir_at(LB, one);
+	struct place dst = { .base = ir_addptr(LB, lower_address(l, payload), ir_getvar(LB, v_used)), .where = W_MEM, .align = 1 };
+	ref len = lower_read_str(l, dst, JOIN_ONE, NOREF, p, w, false);
+	ir_setvar(LB, v_used, ir_bin(LB, OP_ADD, ir_getvar(LB, v_used), len));
+	ir_setvar(LB, v_i, ir_bin(LB, OP_ADD, ir_getvar(LB, v_i), ir_const(LB, 1)));
+	ir_jmp(LB, head);
+	ir_at(LB, more);
+	uint32_t fits = func_block(f);
+	ir_br(LB, ir_bin(LB, OP_ULE, ir_getvar(LB, v_used), ir_const(LB, JOIN_BYTES + JOIN_ONE)), fits, done);
+	ir_at(LB, fits);
+	ref end = ir_addptr(LB, lower_address(l, payload), ir_getvar(LB, v_used));
+	for (unsigned k = 0; k < 4; k++)
+		ir_store(LB, 1, end, k, ir_const(LB, k < 3 ? '.' : 0));
+	ir_setvar(LB, v_used, ir_bin(LB, OP_ADD, ir_getvar(LB, v_used), ir_const(LB, 4)));
+	ir_jmp(LB, done);
+	ir_at(LB, done);
+	ref used = ir_getvar(LB, v_used), size = ir_bin(LB, OP_ADD, used, ir_const(LB, RECORD_HEAD));
+	ir_store(LB, 4, rec.base, rec.off, ir_const(LB, ev));
+	ir_store(LB, 4, rec.base, rec.off + 4, used);
+	ref flags = lower_wake_flags(l, size);
+	uint32_t send = func_block(f);
+	ir_br(LB, ir_bin(LB, OP_ULE, size, ir_const(LB, RECORD_HEAD + JOIN_BYTES + JOIN_ONE + 8)), send, join);
+	ir_at(LB, send);
+	ref r = ir_call(LB, TY_I64, H_ringbuf_output, 4, ir_mapref(LB, 1), lower_address(l, rec), size, flags);
+	ir_br(LB, ir_bin(LB, OP_SLT, r, ir_const(LB, 0)), full, join);
+	ir_at(LB, full);
+	lower_count(l, CW_RING_FULL);
+	ir_jmp(LB, join);
+	ir_at(LB, join);
+	l->scratch_top = top;
+}
+
+/* exit(): first the word that makes later events return at once, then a record that cannot be crowded out; then leave. */
+void lower_exit(struct lower *l, struct node *n)
+{
+	ref code = n->list.n ? lower_scalar(l, n->list.v[0]) : ir_const(LB, 0);
+	uint32_t ev = lower_event(l, EV_EXIT, n->span);
+	l->m->events.v[ev].fixed_size = 8;
+	ir_store(LB, 8, lower_header(l, DW_EXITING), 0, ir_const(LB, 1));
+	struct record r = lower_reserve(l, 2, ev, 8);
+	ir_store(LB, 8, r.at.base, r.at.off, code);
+	lower_submit(l, &r, true);
+	ir_jmp(LB, l->flow.exit);
+}

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the files of lowering share.
+ *
+ *   lower.c        the module: data layout, a function per clause, its frame (filters, scratch, exit), fix-ups
+ *   lower_stmt.c   statements and loops (bodies of `for` become callbacks)
+ *   lower_expr.c   values: scalars in registers, aggregates into a destination
+ *   lower_mem.c    places: where an aggregate lies, and reading it there; strings
+ *   lower_map.c    keyed and unkeyed maps, aggregations
+ *   lower_call.c   builtin values and functions
+ *   lower_event.c  records for the reader: printf and its family
+ *
+ * Values. A scalar (type_is_scalar) is one 64-bit IR value, sign- or zero-extended as its type says: that is an invariant,
+ * so that comparisons and arithmetic never look at widths. Everything else is bytes in memory; an expression of such a type is
+ * lowered "into" a destination (a stack slot, scratch memory, a ring record, a map key), which saves the copy. Strings in memory
+ * are NUL-terminated unless full, and zero behind the NUL, so that they can be compared and hashed as bytes.
+ */
+#ifndef SONDE_IR_LOWER_PRIV_H
+#define SONDE_IR_LOWER_PRIV_H
+
+#include "ir/lower.h"
+
+/* Helpers of the kernel by name (helper.def has the numbers). */
+enum helper {
+#define HELPER(id, name, flags) H_##name = id,
+#include "ir/helper.def"
+#undef HELPER
+};
+
+enum where {
+	W_MEM,  /* ours: stack, scratch, map value, ring: loads and stores */
+	W_CTX,  /* the context: loads at constant offsets */
+	W_BTF,  /* trusted kernel object: scalar loads at constant offsets; the helper for the rest */
+	W_KERN, /* kernel address: bpf_probe_read_kernel */
+	W_USER, /* user address: bpf_probe_read_user */
+	W_ANY,  /* unknown: the sign of the address decides (as on x86-64 and arm64) */
+};
+struct place {
+	ref base;
+	int64_t off;
+	enum where where;
+	uint8_t align;     /* known alignment of base + off: 1, 2, 4, 8 */
+	bool maybe_null;   /* base must be tested before use */
+	bool constant;     /* bytes that never change (rodata) */
+};
+
+/* Regions of the data map: MAPVAL offsets carry the region in the upper half until lower_fixup(). */
+enum region { RG_HEADER, RG_RODATA, RG_GLOBALS, RG_PERCPU };
+#define REGION(r, off) ((int64_t)(r) << 32 | (int64_t)(off))
+
+/* How a function's ways out and its loop are reached. */
+struct flow {
+	uint32_t exit;      /* block that leaves the program (a callback: returns 1 after setting the frame's flag) */
+	uint32_t brk, cont; /* blocks of the innermost loop of this function, or 0 */
+};
+
+enum var_kind { VK_NONE, VK_SSA, VK_CELL, VK_SLOT, VK_SCRATCH, VK_ENTRY };
+struct var_home {
+	enum var_kind kind;
+	uint32_t index;     /* VK_SSA: IR variable; VK_CELL: offset in the frame; VK_SLOT: slot; VK_SCRATCH: offset */
+	uint32_t fn;        /* function that VK_SSA and VK_SLOT belong to */
+	uint32_t assigned;  /* times, in the source */
+	struct map_sym *map;    /* VK_ENTRY: the loop variable of a map: */
+	struct var_home *self;
+};
+
+/* The frame that callbacks get: cells of 8 bytes on the entry function's stack. */
+enum { CELL_CTX = 0, CELL_SCRATCH = 8, CELL_FLAG = 16, CELL_FIRST = 24 };
+
+struct patch { /* constants known only when everything is lowered */
+	struct func *f;
+	ref r;
+	enum { PATCH_STRIDE, PATCH_SCRATCH_SIZE } what;
+	uint32_t factor;
+};
+
+struct lower {
+	struct arena *a;
+	struct diags *d;
+	const struct sema_env *env;
+	const struct sema *s;
+	const struct lower_options *o;
+	struct module *m;
+	bool has_exit;            /* the program calls exit() somewhere */
+	bool serial;              /* no program can run inside another on one CPU: no claims, plain adds */
+	uint32_t zeros_off, log2_off; /* in rodata */
+	uint32_t zeros_size;
+	uint32_t globals_top;
+	uint32_t percpu_top;      /* in the block */
+	VEC(struct patch) patches;
+	/* the clause */
+	const struct clause *cl;
+	uint32_t attach;          /* index of its only attach point, or ~0u: by cookie */
+	uint32_t entry_fn;
+	/* the function */
+	struct ir_build b;
+	uint32_t fn;
+	ref frame_arg;            /* callbacks: the frame */
+	bool in_callback;
+	struct flow flow;
+	/* the frame and scratch of the entry function */
+	uint32_t frame_slot, frame_size;
+	bool has_frame;
+	uint32_t v_scratch, v_bit;
+	uint32_t scratch_top, scratch_max;
+	bool scratch_used;
+	/* the element that a map loop stands on, for $kv.0 and $kv.1 */
+	struct loop_entry {
+		struct var_sym *var;
+		ref key, value;       /* pointers */
+		uint32_t fn;
+		ref map;
+		struct loop_entry *up;
+	} *entry;
+	bool failed;
+};
+
+#define LB (&l->b)
+
+/* lower.c */
+ref lower_header(struct lower *l, enum data_word w);            /* address of a header word */
+ref lower_block(struct lower *l);                               /* this CPU's block */
+ref lower_block_of(struct lower *l, ref cpu);                   /* another's; cpu < ncpus_pow2 */
+void lower_count(struct lower *l, enum cpu_word w);             /* one more loss, in cold code */
+ref lower_rodata(struct lower *l, const void *p, uint32_t n);   /* address of constant bytes (8-aligned, zero-padded to 8) */
+ref lower_zeros(struct lower *l);
+ref lower_ctx(struct lower *l);
+ref lower_frame(struct lower *l);                               /* address of the frame */
+ref lower_scratch(struct lower *l, uint32_t off);               /* address in the scratch area */
+uint32_t lower_scratch_alloc(struct lower *l, uint32_t size);   /* offset; released by resetting scratch_top */
+struct place lower_temp(struct lower *l, uint32_t size, uint32_t align, const char *name); /* stack if small, else scratch */
+void lower_error(struct lower *l, struct span sp, const char *what);
+
+/* lower_stmt.c */
+void lower_stmt(struct lower *l, struct node *n);
+void lower_condition(struct lower *l, struct node *n, uint32_t yes, uint32_t no);
+void lower_count_assignments(struct lower *l, struct node *n);
+
+/* lower_expr.c */
+ref lower_scalar(struct lower *l, struct node *n);
+void lower_into(struct lower *l, struct node *n, struct place dst); /* aggregates; dst: W_MEM, size of n->type */
+void lower_store(struct lower *l, struct node *n, struct place dst); /* either kind */
+/* x op y, where y was computed from nb (may be NULL); extended to `result`. */
+ref lower_combine(struct lower *l, enum ast_op op, ref x, ref y, const struct type *tx, const struct type *ty,
+		  const struct type *result, const struct node *nb);
+void lower_discard(struct lower *l, struct node *n);
+ref lower_extend(struct lower *l, ref v, const struct type *t);   /* make the invariant true for t */
+struct place lower_place(struct lower *l, struct node *n);        /* of an aggregate: where it is, or a temporary */
+void lower_set_var(struct lower *l, struct var_sym *v, ref val);
+ref lower_get_var(struct lower *l, struct var_sym *v);
+struct place lower_var_place(struct lower *l, struct var_sym *v);
+bool lower_is_value(const struct type *t);                        /* scalar */
+
+/* lower_mem.c */
+enum where lower_where(struct lower *l, ref ptr, enum addr_space as);
+struct place lower_at(struct place p, int64_t off);
+ref lower_address(struct lower *l, struct place p);               /* pointer or number, for helpers */
+ref lower_read(struct lower *l, struct place p, const struct type *t, const struct field *bits);
+void lower_write(struct lower *l, struct place p, const struct type *t, ref v);
+void lower_copy(struct lower *l, struct place dst, struct place src, uint32_t size);
+void lower_zero(struct lower *l, struct place dst, uint32_t size);
+void lower_string_copy(struct lower *l, struct place dst, uint32_t dst_size, struct place src, uint32_t src_size);
+void lower_literal(struct lower *l, struct place dst, uint32_t size, struct str text);
+/* Read a string at a pointer into dst (size bytes): its length with the NUL, 0 when it could not be read. `pad`: zero the rest. */
+ref lower_read_str(struct lower *l, struct place dst, uint32_t size, ref max, ref ptr, enum where w, bool pad);
+ref lower_bytes_equal(struct lower *l, struct place x, struct place y, uint32_t n);
+struct place lower_deref(struct lower *l, ref ptr, const struct type *ptr_type);
+
+/* lower_map.c */
+struct place lower_map_global(struct lower *l, const struct map_sym *m);
+ref lower_key(struct lower *l, const struct map_sym *m, struct node *key);
+ref lower_lookup(struct lower *l, const struct map_sym *m, struct node *key);
+ref lower_map_read(struct lower *l, struct node *n);              /* scalar value of @m or @m[k] (not aggregations) */
+void lower_map_read_into(struct lower *l, struct node *n, struct place dst);
+void lower_map_assign(struct lower *l, struct node *target, struct node *value);
+void lower_map_compound(struct lower *l, struct node *n);         /* @m op= v */
+ref lower_map_incdec(struct lower *l, struct node *n, bool want);
+void lower_map_agg(struct lower *l, struct node *target, struct node *call);
+ref lower_map_sum(struct lower *l, struct node *n);               /* castable aggregation as an integer */
+ref lower_entry_sum(struct lower *l, const struct map_sym *m, ref key); /* in a loop: by the element's key */
+ref lower_map_delete(struct lower *l, struct node *map, struct node *key);
+ref lower_map_has(struct lower *l, struct node *map, struct node *key);
+ref lower_map_len(struct lower *l, struct node *map);
+
+/* lower_call.c */
+ref lower_builtin(struct lower *l, struct node *n);
+ref lower_call(struct lower *l, struct node *n);                  /* scalar or no result */
+void lower_call_into(struct lower *l, struct node *n, struct place dst);
+ref lower_pid_tgid(struct lower *l, bool init_ns);
+
+/* lower_event.c */
+void lower_printf(struct lower *l, struct node *n, enum event_kind k);
+void lower_print(struct lower *l, struct node *n);
+void lower_map_event(struct lower *l, struct node *n, enum event_kind k);
+void lower_time(struct lower *l, struct node *n);
+void lower_join(struct lower *l, struct node *n);
+void lower_exit(struct lower *l, struct node *n);
+ref lower_strftime_id(struct lower *l, struct str fmt);
+
+#endif
