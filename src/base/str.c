@@ -47,24 +47,25 @@ int str_edits(struct str x, struct str y, int max)
 	int n = (int)x.len, m = (int)y.len;
 	if (abs(n - m) > max)
 		return max + 1;
-	int row[LIM + 1];
+	/* Rows of the table: this one, the one above, the one above that (for two letters in the wrong order: one edit). */
+	int rows[3][LIM + 1];
 	for (int j = 0; j <= m; j++)
-		row[j] = j;
+		rows[0][j] = j;
 	for (int i = 1; i <= n; i++) {
-		int diag = row[0];
+		int *row = rows[i % 3], *up = rows[(i + 2) % 3], *up2 = rows[(i + 1) % 3];
 		row[0] = i;
 		for (int j = 1; j <= m; j++) {
-			int up = row[j];
-			int d = diag + (a[i - 1] != b[j - 1]);
-			if (up + 1 < d)
-				d = up + 1;
+			int d = up[j - 1] + (a[i - 1] != b[j - 1]);
+			if (up[j] + 1 < d)
+				d = up[j] + 1;
 			if (row[j - 1] + 1 < d)
 				d = row[j - 1] + 1;
-			diag = up;
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && up2[j - 2] + 1 < d)
+				d = up2[j - 2] + 1;
 			row[j] = d;
 		}
 	}
-	return row[m] > max ? max + 1 : row[m];
+	return rows[n % 3][m] > max ? max + 1 : rows[n % 3][m];
 }
 
 int str_distance(const char *a, const char *b, int max)
