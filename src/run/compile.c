@@ -5,8 +5,11 @@
  * after the last wanted stage is computed: so --dump=ast works for what sema refuses.
  */
 #include <errno.h>
+#include <sys/stat.h>
 
 #include "run/run.h"
+
+enum { PID_NS_INITIAL = 0xEFFFFFFC }; /* its inode: PROC_PID_INIT_INO */
 
 struct compile_dump {
 	struct session *s;
@@ -27,6 +30,11 @@ static void compile_env(struct session *s)
 {
 	const struct session_options *o = s->o;
 	struct sema_env *e = &s->env;
+	struct stat st;
+	if (!stat("/proc/self/ns/pid", &st) && st.st_ino != PID_NS_INITIAL) {
+		s->ns_dev = st.st_dev;
+		s->ns_ino = st.st_ino;
+	}
 	*e = (struct sema_env){ .arena = &s->arena, .diags = &s->diags, .facts = kern_facts(s->kern), .providers = &probe_providers,
 				.unsafe = o->unsafe, .has_child = o->cmd != NULL, .ncpus = s->ncpus, .name = o->name.s };
 	e->prov = (struct provider_env){ .facts = e->facts, .diags = &s->diags, .arena = &s->arena, .pid = s->pid, .unsafe = o->unsafe };
@@ -103,7 +111,8 @@ int session_compile(struct session *s, struct buf *dump)
 	if (s->o->list || (want && want < DUMP_IR))
 		return 0;
 
-	struct lower_options lo = { .ncpus = s->ncpus, .report_reads = s->o->runtime_warnings };
+	struct lower_options lo = { .ncpus = s->ncpus, .report_reads = s->o->runtime_warnings, .pid_filter = s->pid != 0,
+				    .pid_ns = s->ns_ino != 0, .ns_dev = s->ns_dev, .ns_ino = s->ns_ino };
 	if (lower_module(&s->env, &s->sema, &lo, &s->module) || s->diags.n_errors)
 		return -1;
 	if (compile_optimise(s, dump))

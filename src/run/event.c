@@ -36,16 +36,9 @@ static void event_failed(struct session *s, const struct event *ev, const char *
 
 static void event_join(struct session *s, const struct event *ev, const uint8_t *p, uint32_t len)
 {
-	struct buf *b = &s->text;
-	for (uint32_t off = 0; off < len;) {
-		uint32_t n = (uint32_t)strnlen((const char *)p + off, len - off);
-		if (off)
-			buf_add(b, ev->fmt.s, ev->fmt.len);
-		buf_add_safe(b, p + off, n, false);
-		off += n + 1;
-	}
-	buf_addc(b, '\n');
-	s->out.ops->text(&s->out, OUT_JOIN, b->s, b->len);
+	out_join(&s->out_env, ev, p, len, &s->text);
+	buf_addc(&s->text, '\n');
+	s->out.ops->text(&s->out, OUT_JOIN, s->text.s, s->text.len);
 }
 
 static void event_cat(struct session *s, const struct event *ev)
@@ -63,7 +56,7 @@ static void event_cat(struct session *s, const struct event *ev)
 			err = -errno;
 			break;
 		}
-		buf_add_safe(&text, chunk, (size_t)n, true);
+		buf_add(&text, chunk, (size_t)n);
 		left -= (size_t)n;
 	}
 	if (err) {
@@ -108,7 +101,7 @@ static int event_shell(const char *cmd, struct buf *out)
 		if (n <= 0)
 			break;
 		if (out->len < SYSTEM_MAX)
-			buf_add_safe(out, chunk, (size_t)n, true);
+			buf_add(out, chunk, (size_t)n);
 	}
 	close(p[0]);
 	if (err)

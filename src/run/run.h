@@ -119,6 +119,7 @@ struct session {
 	struct diags diags;
 	struct kern *kern;
 	int pid;                /* to keep: of -p or -c */
+	uint64_t ns_dev, ns_ino; /* our pid namespace; 0: the initial one */
 	struct node *tree;
 	struct sema_env env;
 	struct sema sema;

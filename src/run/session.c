@@ -16,7 +16,6 @@
  */
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -104,8 +103,6 @@ static void session_open_output(struct session *s)
 /* The words that programs read from the head of the data map. */
 static void session_fill_header(struct session *s)
 {
-	enum { PROC_PID_INIT_INO = 0xEFFFFFFC };
-	struct stat st;
 	uint64_t *w = (uint64_t *)s->data;
 	if (!w)
 		return;
@@ -113,10 +110,8 @@ static void session_fill_header(struct session *s)
 	w[DW_SELF_PID] = (uint64_t)getpid();
 	w[DW_CPID] = s->child.pid > 0 ? (uint64_t)s->child.pid : 0;
 	w[DW_TAI_DELTA] = (uint64_t)session_clock_delta(CLOCK_TAI, CLOCK_BOOTTIME);
-	if (!stat("/proc/self/ns/pid", &st) && st.st_ino != PROC_PID_INIT_INO) {
-		w[DW_NSDEV] = st.st_dev;
-		w[DW_NSINO] = st.st_ino;
-	}
+	w[DW_NSDEV] = s->ns_dev;
+	w[DW_NSINO] = s->ns_ino;
 	w[DW_START_NS] = (uint64_t)session_clock(CLOCK_BOOTTIME);
 }
 
