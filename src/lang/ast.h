@@ -47,11 +47,14 @@ struct node {
 	uint32_t event;    /* lowering: index of its event, + 1 */
 	uint8_t as;        /* enum addr_space: of an aggregate in place */
 	bool checked;
+	bool typed;        /* inferred in the last round: will not change again */
 };
 
 struct node *node_new(struct arena *a, enum node_kind kind, struct span span);
 /* Deep copy of a tree (a clause is compiled once per kind of context that its attach points have). */
 struct node *node_clone(struct arena *a, const struct node *n);
+/* The number of nodes of a tree and its height; not recursive, unlike everything else that walks trees. */
+uint32_t node_measure(struct arena *a, const struct node *root, uint32_t *ret_height);
 /* Indented text of a tree: kinds, names, values; with types when sema has run. */
 void ast_print(const struct node *n, struct buf *out, bool spans);
 

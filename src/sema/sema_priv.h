@@ -27,10 +27,10 @@ struct sema_ctx {
 	bool changed;
 	bool quiet;
 	uint32_t loop;      /* depth of for bodies */
-	uint32_t jumps;     /* depth of loops of any kind: break and continue are allowed */
 	uint32_t folding;   /* inside comptime: sizeof and the like fold in any round, on a clone */
 	uint32_t depth;     /* of the recursion of sema_expr */
-	struct type *basic[SB_COUNT]; /* shared types: types.c makes them */
+	bool too_deep;      /* reported */
+	struct type *basic[SB_COUNT]; /* shared types: fold.c makes them */
 };
 
 /* Basic types, made once: inference asks for them at every node of every round. */
@@ -69,11 +69,14 @@ void sema_access(struct sema_ctx *c, struct node *map_node, bool keyed, struct t
 /* infer.c: statements */
 struct type *sema_block(struct sema_ctx *c, struct node *n, bool want); /* want: its value is used */
 struct type *sema_if(struct sema_ctx *c, struct node **pn, bool want);
+void sema_branch(struct sema_ctx *c, struct node *n, struct type *t);
+struct type *sema_incdec(struct sema_ctx *c, struct node *n);
 /* expr.c */
 bool sema_condition(struct sema_ctx *c, struct node **pn); /* false: reported, or not known yet */
 struct node *sema_deref(struct sema_ctx *c, struct node *p); /* *p of a typed pointer, typed */
 bool sema_complete(struct sema_ctx *c, struct type *t);    /* a struct's members are known, or nobody knows them */
 void sema_near_field(struct sema_ctx *c, const struct type *t, struct str name); /* hint: did you mean */
+bool sema_widen(struct sema_ctx *c, struct type **slot, struct type *t); /* *slot holds t, too; false: impossible */
 /* oper.c */
 struct type *sema_binary(struct sema_ctx *c, struct node **pn);
 struct type *sema_unary(struct sema_ctx *c, struct node **pn);
@@ -83,6 +86,7 @@ struct type *sema_cast(struct sema_ctx *c, struct node **pn);
 bool sema_fits(const struct node *literal, const struct type *t); /* the value of an INT in an integer type */
 struct type *sema_value_type(struct sema_ctx *c, struct type *t); /* as it is stored: aggregations as integers, no trusted pointers */
 /* fold.c */
+uint64_t sema_param_int(struct sema_ctx *c, uint64_t i); /* $i as a number; 0: it is none */
 bool sema_is_literal(const struct node *n);
 struct type *sema_basic(struct sema_ctx *c, enum sema_basic b);
 struct type *sema_int(struct sema_ctx *c, uint32_t size, bool is_signed);
