@@ -432,6 +432,9 @@ static void lower_fixup(struct lower *l)
 	if (pow2 - m->cpu_stride <= 4096)
 		m->cpu_stride = pow2;
 	m->data_size = m->percpu_off + m->ncpus_pow2 * m->cpu_stride;
+	for (uint32_t i = 0; i < m->maps.n; i++)
+		if (m->maps.v[i].kind == MM_GLOBAL)
+			m->maps.v[i].offset += m->globals_off; /* the reader's offset is from the beginning */
 	const int64_t base[] = { [RG_HEADER] = 0, [RG_RODATA] = m->rodata_off, [RG_GLOBALS] = m->globals_off, [RG_PERCPU] = m->percpu_off };
 	for (uint32_t i = 1; i < m->funcs.n; i++) {
 		struct func *f = m->funcs.v[i];
