@@ -106,9 +106,9 @@ static uint32_t lower_field_index(const struct type *t, const struct field *f)
 }
 
 /* args.x of a raw tracepoint: the n-th word of the context. */
-static ref lower_raw_arg(struct lower *l, const struct type *args, const struct field *f)
+static ref lower_raw_arg(struct lower *l, const struct type *args, const struct field *f, const struct type *t)
 {
-	bool btf = f->type->kind == T_PTR && f->type->as == AS_BTF;
+	bool btf = t->kind == T_PTR && t->as == AS_BTF;
 	ref v = ir_load(LB, btf ? TY_BTF : TY_I64, 8, false, lower_ctx(l), 8 * (int64_t)lower_field_index(args, f));
 	return lower_extend(l, v, f->type);
 }
@@ -273,7 +273,7 @@ static ref lower_field_value(struct lower *l, struct node *n)
 	const struct field *f = lower_field(n, &extra);
 	bool args = n->a->kind == N_BUILTIN && n->a->builtin == B_ARGS;
 	if (args && lower_is_raw_args(l))
-		return lower_raw_arg(l, n->a->type, f);
+		return lower_raw_arg(l, n->a->type, f, n->type);
 	if (args && (f->data_loc || f->rel_loc)) {
 		/* low half: where the data is in the record (rel: from the end of this word) */
 		ref w = ir_load(LB, TY_I64, 4, false, lower_ctx(l), f->offset);
@@ -283,7 +283,7 @@ static ref lower_field_value(struct lower *l, struct node *n)
 		return ir_bin(LB, OP_ADD, lower_ctx(l), off);
 	}
 	struct place p = lower_place(l, n);
-	return lower_read(l, p, f->type, f);
+	return lower_read(l, p, n->type, f); /* the node's type knows the address space, the field's does not */
 }
 
 static ref lower_tuple_value(struct lower *l, struct node *n, int64_t index)
