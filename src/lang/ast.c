@@ -38,6 +38,33 @@ struct node *node_clone(struct arena *a, const struct node *n)
 	return m;
 }
 
+uint32_t node_measure(struct arena *a, const struct node *root, uint32_t *ret_height)
+{
+	struct item {
+		const struct node *n;
+		uint32_t height;
+	};
+	VEC(struct item) stack = { 0 };
+	uint32_t count = 0, height = 0;
+	if (root)
+		vec_push(a, &stack, ((struct item){ root, 1 }));
+	while (stack.n) {
+		struct item it = vec_pop(&stack);
+		const struct node *sub[] = { it.n->a, it.n->b, it.n->c, it.n->tref };
+		count++;
+		if (it.height > height)
+			height = it.height;
+		for (int i = 0; i < 4; i++)
+			if (sub[i])
+				vec_push(a, &stack, ((struct item){ sub[i], it.height + 1 }));
+		for (uint32_t i = 0; i < it.n->list.n; i++)
+			if (it.n->list.v[i])
+				vec_push(a, &stack, ((struct item){ it.n->list.v[i], it.height + 1 }));
+	}
+	*ret_height = height;
+	return count;
+}
+
 static void ast_print_at(const struct node *n, struct buf *out, bool spans, int depth, const char *label)
 {
 	if (!n)
@@ -47,17 +74,23 @@ static void ast_print_at(const struct node *n, struct buf *out, bool spans, int 
 	buf_adds(out, node_name[n->kind]);
 	if (n->op)
 		buf_addf(out, " %s", ast_op_text[n->op]);
-	if (n->kind == N_INT || n->kind == N_BOOL || n->kind == N_POSPARAM || n->kind == N_TUPLEIDX || n->kind == N_ARRSUFFIX) {
+	if (n->kind == N_STRING && !n->str.len) {
+		buf_adds(out, " \"\"");
+	} else if (n->kind == N_INT || n->kind == N_BOOL || n->kind == N_POSPARAM || n->kind == N_TUPLEIDX || n->kind == N_ARRSUFFIX) {
 		if (n->is_unsigned)
 			buf_addf(out, " %lluu", (unsigned long long)n->ival);
 		else
 			buf_addf(out, " %lld", (long long)n->ival);
 	} else if (n->str.len) {
+		if (n->kind == N_TYPEREF && n->ival)
+			buf_adds(out, n->ival == 's' ? " struct" : n->ival == 'u' ? " union" : " enum");
 		buf_adds(out, n->kind == N_STRING ? " \"" : " ");
 		buf_add_json(out, n->str.s, n->str.len);
 		if (n->kind == N_STRING)
 			buf_addc(out, '"');
 	}
+	if (n->param)
+		buf_adds(out, " param");
 	if (n->kind == N_INCDEC)
 		buf_adds(out, n->ival ? " prefix" : " postfix");
 	if (spans)

@@ -48,6 +48,7 @@ struct node {
 	uint8_t as;        /* enum addr_space: of an aggregate in place */
 	bool checked;
 	bool typed;        /* inferred in the last round: will not change again */
+	struct span call;  /* BLOCK: the macro's body, called there */
 };
 
 struct node *node_new(struct arena *a, enum node_kind kind, struct span span);

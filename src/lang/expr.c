@@ -62,7 +62,7 @@ struct node *parse_expr(struct parser *p)
 		parse_advance(p);
 		n->a = c;
 		if (p->tok.kind == TK_COLON)
-			n->b = node_clone(p->lex.arena, c);
+			n->b = parse_copy(p, c);
 		else
 			n->b = parse_expr(p);
 		parse_expect(p, TK_COLON);
@@ -73,14 +73,18 @@ struct node *parse_expr(struct parser *p)
 	return c;
 }
 
-static const char *const parser_builtins[] = { "args", "ctx", "kstack", "nsecs", "pid", "tid", "ustack" };
-
-static bool expr_is_parser_builtin(struct str s)
+bool parse_is_builtin(struct str s)
 {
-	for (size_t i = 0; i < sizeof(parser_builtins) / sizeof(*parser_builtins); i++)
-		if (str_is(s, parser_builtins[i]))
+	static const char *const words[] = { "args", "ctx", "kstack", "nsecs", "pid", "tid", "ustack" };
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+		if (str_is(s, words[i]))
 			return true;
-	return s.len > 3 && !memcmp(s.s, "arg", 3) && s.s[3] >= '0' && s.s[3] <= '9';
+	if (s.len <= 3 || memcmp(s.s, "arg", 3))
+		return false;
+	for (uint32_t i = 3; i < s.len; i++)
+		if (s.s[i] < '0' || s.s[i] > '9')
+			return false;
+	return true;
 }
 
 /* Can this token begin an expression, so that "(type)" before it is a cast? */
@@ -90,38 +94,34 @@ static bool expr_can_start(enum token_kind k)
 	       k == TK_MINUS || k == TK_NOT || k == TK_BNOT || k == TK_STAR || k == TK_AND || k == TK_IDENT;
 }
 
+/*
+ * "(" type ")" unary, or NULL and nothing consumed. `(typeof(...` can be nothing else and is parsed without a way back:
+ * trying twice at each level of nesting would take forever. `(name) - x` is a cast, whatever the word means.
+ */
 static struct node *expr_try_cast(struct parser *p)
 {
 	struct parser save = *p;
-	struct node *n = parse_node(p, N_CAST, p->tok.lo), *t;
+	struct node *n = parse_node(p, N_CAST, p->tok.lo);
 	if (p->tok.kind != TK_LPAREN)
 		return NULL;
-	p->lex.quiet = true;
 	parse_advance(p);
-	if (p->tok.kind == TK_IDENT && str_is(p->tok.str, "typeof")) {
-		t = parse_node(p, N_TYPEREF, p->tok.lo);
-		parse_advance(p);
-		parse_accept(p, TK_LPAREN);
-		parse_type_or_expr(p, &t->tref, &t->a);
-		parse_accept(p, TK_RPAREN);
-		if (t->tref && !t->a)
-			t = t->tref;
+	if (parse_is_word(p, "typeof")) {
+		n->tref = parse_type(p);
+		parse_expect(p, TK_RPAREN);
 	} else {
-		t = p->tok.kind == TK_IDENT && !expr_is_parser_builtin(p->tok.str) ? parse_type(p) : NULL;
-	}
-	if (t && !p->panic && p->tok.kind == TK_RPAREN) {
+		n->tref = p->tok.kind == TK_IDENT && !parse_is_builtin(p->tok.str) ? parse_type(p) : NULL;
+		if (!n->tref || p->panic || p->tok.kind != TK_RPAREN) {
+			*p = save;
+			return NULL;
+		}
 		parse_advance(p);
-		/* `(name) - x`, `(name) * x`, `(name) & x` with a plain word is arithmetic on a builtin or a cast: a type
-		 * only if it cannot be a value; sema decides the remaining doubt by what the word names. */
-		if (expr_can_start(p->tok.kind)) {
-			p->lex.quiet = save.lex.quiet;
-			n->tref = t;
-			n->a = parse_unary(p);
-			return parse_end(p, n);
+		if (!expr_can_start(p->tok.kind)) {
+			*p = save;
+			return NULL;
 		}
 	}
-	*p = save;
-	return NULL;
+	n->a = parse_unary(p);
+	return parse_end(p, n);
 }
 
 struct node *parse_unary(struct parser *p)
@@ -213,7 +213,7 @@ static struct node *expr_paren(struct parser *p)
 		return parse_end(p, n);
 	}
 	uint32_t at = lex_skip(&p->lex, p->lex.pos);
-	if (p->tok.kind == TK_IDENT && !expr_is_parser_builtin(p->tok.str) && at + 1 < p->lex.len && p->lex.s[at] == '=' &&
+	if (p->tok.kind == TK_IDENT && !parse_is_builtin(p->tok.str) && at + 1 < p->lex.len && p->lex.s[at] == '=' &&
 	    p->lex.s[at + 1] != '=') {
 		n = parse_node(p, N_RECORD, lo);
 		do {
@@ -253,7 +253,7 @@ static struct node *expr_paren(struct parser *p)
 	return n;
 }
 
-static struct node *expr_if(struct parser *p)
+struct node *parse_if(struct parser *p)
 {
 	struct node *n = parse_node(p, N_IF, p->tok.lo);
 	parse_advance(p);
@@ -264,7 +264,7 @@ static struct node *expr_if(struct parser *p)
 		if (parse_is_word(p, "if")) {
 			if (!parse_deeper(p))
 				return n;
-			n->c = expr_if(p);
+			n->c = parse_if(p);
 			p->depth--;
 		} else {
 			n->c = parse_block(p);
@@ -277,12 +277,13 @@ static struct node *expr_if(struct parser *p)
 void parse_type_or_expr(struct parser *p, struct node **ret_type, struct node **ret_expr)
 {
 	struct parser save = *p;
-	if (p->tok.kind == TK_IDENT && !expr_is_parser_builtin(p->tok.str)) {
+	if (p->tok.kind == TK_IDENT && !parse_is_builtin(p->tok.str)) {
 		bool quiet = p->lex.quiet;
 		p->lex.quiet = true;
 		struct node *t = parse_type(p);
 		p->lex.quiet = quiet;
-		if (t && (p->tok.kind == TK_RPAREN || p->tok.kind == TK_COMMA)) {
+		bool word = t && !t->ival && !t->list.n && !memchr(t->str.s, ' ', t->str.len);
+		if (t && !word && (p->tok.kind == TK_RPAREN || p->tok.kind == TK_COMMA)) {
 			*ret_type = t;
 			return;
 		}
@@ -350,7 +351,7 @@ static struct node *expr_word(struct parser *p)
 	uint32_t lo = p->tok.lo;
 	struct node *n;
 	if (parse_is_word(p, "if"))
-		return expr_if(p);
+		return parse_if(p);
 	for (size_t i = 0; i < 3; i++)
 		if (parse_is_word(p, rows[i].word))
 			return expr_typeop(p, rows[i].k);
@@ -366,8 +367,17 @@ static struct node *expr_word(struct parser *p)
 		parse_advance(p);
 		return n;
 	}
+	if (p->tok.str.len > 4 && str_starts(p->tok.str, "sarg") && p->tok.str.s[4] >= '0' && p->tok.str.s[4] <= '9') {
+		uint32_t errors = p->n_errors;
+		parse_error_here(p, "sarg* is deleted. This was deprecated in v0.21 and was last available in v0.24.");
+		if (p->n_errors != errors && !p->lex.quiet)
+			diag_hint(p->lex.diags, "Use *(reg(\"sp\") + <stack_offset>) instead.");
+		return expr_error(p, lo);
+	}
 	n = parse_node(p, N_IDENT, lo);
 	n->str = p->tok.str;
+	if (str_starts(n->str, "__builtin_") && !str_is(n->str, "__builtin_arch") && !str_is(n->str, "__builtin_safe_mode"))
+		n->str = (struct str){ n->str.s + 10, n->str.len - 10 };
 	parse_advance(p);
 	return p->tok.kind == TK_LPAREN ? expr_call(p, n) : n;
 }

@@ -42,8 +42,10 @@ static bool is_ident(char c)
 	return isalnum((unsigned char)c) || c == '_';
 }
 
-uint32_t lex_skip(const struct lexer *l, uint32_t i)
+/* *ret_open: where a comment begins that does not end, else UINT32_MAX */
+static uint32_t lex_skip_to(const struct lexer *l, uint32_t i, uint32_t *ret_open)
 {
+	*ret_open = UINT32_MAX;
 	for (;;) {
 		while (i < l->len && isspace((unsigned char)l->s[i]))
 			i++;
@@ -52,6 +54,8 @@ uint32_t lex_skip(const struct lexer *l, uint32_t i)
 				i++;
 		} else if (i + 1 < l->len && l->s[i] == '/' && l->s[i + 1] == '*') {
 			const char *e = memmem(l->s + i + 2, l->len - i - 2, "*/", 2);
+			if (!e)
+				*ret_open = i;
 			i = e ? (uint32_t)(e + 2 - l->s) : l->len;
 		} else {
 			return i;
@@ -59,8 +63,15 @@ uint32_t lex_skip(const struct lexer *l, uint32_t i)
 	}
 }
 
+uint32_t lex_skip(const struct lexer *l, uint32_t i)
+{
+	uint32_t open;
+	return lex_skip_to(l, i, &open);
+}
+
 static void lex_error(struct lexer *l, uint32_t lo, uint32_t hi, const char *what)
 {
+	l->n_errors++;
 	if (!l->quiet)
 		diag_add(l->diags, D_SYNTAX, lex_span(l, lo, hi), what);
 }
@@ -168,6 +179,7 @@ static void lex_string(struct lexer *l, struct token *t)
 	for (;; n++) {
 		if (i >= l->len || l->s[i] == '\n') {
 			lex_error(l, start, i, "unterminated string");
+			l->lost = true;
 			break;
 		}
 		char c = l->s[i++];
@@ -225,8 +237,13 @@ static void lex_number(struct lexer *l, struct token *t)
 void lex_next(struct lexer *l, struct token *t)
 {
 	memset(t, 0, sizeof(*t));
-	l->pos = lex_skip(l, l->pos);
+	uint32_t open;
+	l->pos = lex_skip_to(l, l->pos, &open);
 	uint32_t lo = l->pos, i = lo;
+	if (open != UINT32_MAX) {
+		lex_error(l, open, open + 2, "unterminated comment");
+		l->lost = true;
+	}
 	t->lo = lo;
 	if (lo >= l->len) {
 		t->kind = TK_EOF;

@@ -34,6 +34,8 @@ struct lexer {
 	uint32_t len, base; /* base: span offset of the text */
 	uint32_t pos;
 	bool quiet;         /* look-ahead: report nothing */
+	uint32_t n_errors;  /* found, reported or not */
+	bool lost;          /* a string or comment has no end, or nesting one: what should follow was not read */
 };
 void lex_init(struct lexer *l, struct arena *a, struct diags *d, uint32_t source);
 /* Skip layout; the position of the next byte that is not layout. */

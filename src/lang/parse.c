@@ -24,10 +24,21 @@ struct node *parse_end(struct parser *p, struct node *n)
 	return n;
 }
 
+/* A token that the lexer refused is reported; the parser goes on with it, but for strings without an end. */
+static void parse_token(struct parser *p)
+{
+	bool lost = p->lex.lost;
+	lex_next(&p->lex, &p->tok);
+	if (p->lex.lost && !lost) {
+		p->panic = true;
+		p->n_errors++;
+	}
+}
+
 void parse_advance(struct parser *p)
 {
 	p->prev_hi = p->tok.hi;
-	lex_next(&p->lex, &p->tok);
+	parse_token(p);
 }
 
 bool parse_accept(struct parser *p, enum token_kind k)
@@ -51,16 +62,24 @@ void parse_error(struct parser *p, uint32_t lo, uint32_t hi, const char *what)
 
 void parse_error_here(struct parser *p, const char *what)
 {
-	parse_error(p, p->tok.lo, p->tok.hi, what);
+	/* the end of the text may be lines away from what lacks something */
+	if (p->tok.kind == TK_EOF)
+		parse_error(p, p->prev_hi, p->prev_hi, what);
+	else
+		parse_error(p, p->tok.lo, p->tok.hi, what);
 }
 
 bool parse_expect(struct parser *p, enum token_kind k)
 {
 	if (parse_accept(p, k))
 		return true;
-	/* a missing ';' belongs behind what precedes it */
-	uint32_t at = k == TK_SEMI ? p->prev_hi : p->tok.lo;
-	parse_error(p, at, k == TK_SEMI ? at : p->tok.hi, arena_printf(p->lex.arena, "expected '%s'", lex_text(k)));
+	/* a missing ';' belongs behind what precedes it; a '}' may lie in a string without an end */
+	bool behind = k == TK_SEMI || p->tok.kind == TK_EOF;
+	uint32_t at = behind ? p->prev_hi : p->tok.lo;
+	if (p->lex.lost && p->tok.kind == TK_EOF)
+		p->panic = true;
+	parse_error(p, at, behind ? at : p->tok.hi,
+		    k == TK_STRING ? "expected string" : arena_printf(p->lex.arena, "expected '%s'", lex_text(k)));
 	return false;
 }
 
@@ -69,9 +88,20 @@ bool parse_deeper(struct parser *p)
 	if (++p->depth <= PARSE_DEPTH)
 		return true;
 	parse_error_here(p, "nested too deeply");
+	p->lex.lost = true; /* nothing behind it is read */
 	p->lex.pos = p->lex.len;
 	parse_advance(p);
 	return false;
+}
+
+struct node *parse_copy(struct parser *p, const struct node *n)
+{
+	uint32_t height;
+	p->copies += node_measure(p->lex.arena, n, &height);
+	if (p->copies <= PARSE_COPIES && height <= PARSE_HEIGHT)
+		return node_clone(p->lex.arena, n);
+	parse_error_here(p, "the expression before '?:' is too large");
+	return node_new(p->lex.arena, N_ERROR, n->span);
 }
 
 /* Move the token stream to a byte position (after raw scanning). */
@@ -79,7 +109,7 @@ static void parse_seek(struct parser *p, uint32_t pos)
 {
 	p->lex.pos = pos;
 	p->prev_hi = pos;
-	lex_next(&p->lex, &p->tok);
+	parse_token(p);
 }
 
 bool parse_is_word(const struct parser *p, const char *w)
@@ -87,17 +117,22 @@ bool parse_is_word(const struct parser *p, const char *w)
 	return p->tok.kind == TK_IDENT && str_is(p->tok.str, w);
 }
 
-/* After an error in a statement: to just behind the next ';' or before the '}' of this block. */
+/* After an error in a statement: to just behind the next ';', behind a block, or before the '}' of the block around it. */
 static void parse_recover_stmt(struct parser *p)
 {
 	int depth = 0;
 	p->panic = false;
 	for (; p->tok.kind != TK_EOF; parse_advance(p)) {
-		if (p->tok.kind == TK_LBRACE)
+		if (p->tok.kind == TK_LBRACE) {
 			depth++;
-		else if (p->tok.kind == TK_RBRACE && depth-- == 0)
-			return;
-		else if (p->tok.kind == TK_SEMI && depth == 0) {
+		} else if (p->tok.kind == TK_RBRACE) {
+			if (depth == 0)
+				return;
+			if (--depth == 0) {
+				parse_advance(p);
+				return;
+			}
+		} else if (p->tok.kind == TK_SEMI && depth == 0) {
 			parse_advance(p);
 			return;
 		}
@@ -111,26 +146,8 @@ static bool parse_keyword_type(const struct parser *p)
 	return parse_is_word(p, "struct") || parse_is_word(p, "union") || parse_is_word(p, "enum");
 }
 
-/* type = [keyword] ident { "*" | "[" [INT] "]" } ; NULL if there is none (nothing reported) */
-struct node *parse_type(struct parser *p)
+void parse_suffixes(struct parser *p, struct node *n)
 {
-	struct node *n = parse_node(p, N_TYPEREF, p->tok.lo);
-	if (parse_keyword_type(p)) {
-		n->ival = p->tok.str.s[0];
-		parse_advance(p);
-	}
-	if (p->tok.kind != TK_IDENT)
-		return NULL;
-	n->str = p->tok.str;
-	parse_advance(p);
-	if (n->ival == 0 && (str_is(n->str, "unsigned") || str_is(n->str, "signed") || str_is(n->str, "long") || str_is(n->str, "short"))) {
-		while (p->tok.kind == TK_IDENT && (parse_is_word(p, "int") || parse_is_word(p, "long") || parse_is_word(p, "char") ||
-						   parse_is_word(p, "short") || parse_is_word(p, "unsigned"))) {
-			const char *s = arena_printf(p->lex.arena, "%.*s %.*s", STR_FMT(n->str), STR_FMT(p->tok.str));
-			n->str = str_of(s);
-			parse_advance(p);
-		}
-	}
 	for (;;) {
 		struct node *s = NULL;
 		uint32_t lo = p->tok.lo;
@@ -143,38 +160,73 @@ struct node *parse_type(struct parser *p)
 			s->ival = -1;
 			parse_advance(p);
 			if (p->tok.kind == TK_INT || p->tok.kind == TK_PARAM) {
-				s->ival = (int64_t)p->tok.ival;
-				s->op = p->tok.kind == TK_PARAM ? O_COUNT : O_NONE;
+				s->ival = p->tok.ival > INT64_MAX ? INT64_MAX : (int64_t)p->tok.ival;
+				s->param = p->tok.kind == TK_PARAM;
 				parse_advance(p);
 			}
 			if (p->tok.kind != TK_RBRACKET) {
 				*p = save;
-				break;
+				return;
 			}
 			parse_advance(p);
+			parse_end(p, s);
 		} else {
-			break;
+			return;
 		}
 		vec_push(p->lex.arena, &n->list, s);
 	}
+}
+
+/* typeof "(" type | expr ")" */
+static void parse_typeof(struct parser *p, struct node *n)
+{
+	parse_advance(p);
+	parse_expect(p, TK_LPAREN);
+	if (!parse_deeper(p))
+		return;
+	parse_type_or_expr(p, &n->tref, &n->a);
+	p->depth--;
+	parse_expect(p, TK_RPAREN);
+}
+
+/* type = ( [keyword] ident | typeof ) { "*" | "[" [INT] "]" } ; NULL if there is none (nothing reported) */
+struct node *parse_type(struct parser *p)
+{
+	static const char *const longer[] = { "unsigned", "signed", "long", "short" };
+	struct node *n = parse_node(p, N_TYPEREF, p->tok.lo);
+	bool more = false;
+	if (parse_is_word(p, "typeof")) {
+		parse_typeof(p, n);
+		parse_suffixes(p, n);
+		return parse_end(p, n);
+	}
+	if (parse_keyword_type(p)) {
+		n->ival = p->tok.str.s[0];
+		parse_advance(p);
+	}
+	if (p->tok.kind != TK_IDENT)
+		return NULL;
+	n->str = p->tok.str;
+	parse_advance(p);
+	for (size_t i = 0; i < sizeof(longer) / sizeof(*longer); i++)
+		more |= n->ival == 0 && str_is(n->str, longer[i]);
+	for (int words = 1; more && words < 5; words++) {
+		more = parse_is_word(p, "int") || parse_is_word(p, "char");
+		for (size_t i = 0; i < sizeof(longer) / sizeof(*longer); i++)
+			more |= parse_is_word(p, longer[i]);
+		if (!more)
+			break;
+		n->str = str_of(arena_printf(p->lex.arena, "%.*s %.*s", STR_FMT(n->str), STR_FMT(p->tok.str)));
+		parse_advance(p);
+	}
+	parse_suffixes(p, n);
 	return parse_end(p, n);
 }
 
-/* type or typeof(...) after a ':' */
+/* the type after a ':' */
 static struct node *parse_type_annotation(struct parser *p)
 {
-	struct node *t = NULL;
-	if (parse_is_word(p, "typeof")) {
-		t = parse_node(p, N_TYPEREF, p->tok.lo);
-		parse_advance(p);
-		parse_expect(p, TK_LPAREN);
-		parse_type_or_expr(p, &t->tref, &t->a);
-		parse_expect(p, TK_RPAREN);
-		if (t->tref && !t->a)
-			return t->tref;
-		return parse_end(p, t);
-	}
-	t = parse_type(p);
+	struct node *t = parse_type(p);
 	if (!t)
 		parse_error_here(p, "expected type name");
 	return t;
@@ -241,8 +293,13 @@ static struct node *parse_for(struct parser *p)
 	n->a = parse_primary(p);
 	parse_expect(p, TK_COLON);
 	uint32_t lo = p->tok.lo;
-	if (p->tok.kind == TK_EOF || p->tok.kind == TK_RPAREN)
+	switch (p->tok.kind) {
+	case TK_MAP: case TK_INT: case TK_VAR: case TK_PARAM: case TK_PARAMCOUNT: case TK_LPAREN: case TK_IDENT: case TK_LBRACE: case TK_STRING:
+		break;
+	default:
 		parse_error_here(p, "expected map or range in for loop");
+		return n;
+	}
 	struct node *first = parse_primary(p);
 	if (parse_accept(p, TK_DOTDOT)) {
 		n->b = parse_node(p, N_RANGE, lo);
@@ -251,7 +308,7 @@ static struct node *parse_for(struct parser *p)
 		parse_end(p, n->b);
 	} else {
 		n->b = first;
-		if (first->kind != N_MAP && first->kind != N_ERROR)
+		if ((first->kind != N_MAP || first->a) && first->kind != N_ERROR)
 			parse_error(p, lo, p->prev_hi, "expected map or range in for loop");
 	}
 	if (paren)
@@ -319,7 +376,12 @@ static struct node *parse_stmt(struct parser *p, bool *ret_value)
 		parse_stmt_end(p);
 		return n;
 	}
-	struct node *e = parse_expr(p);
+	if (p->tok.kind == TK_BAD) {
+		parse_error_here(p, "unexpected input in block");
+		return parse_node(p, N_ERROR, lo);
+	}
+	/* `if` and blocks end with their brace here: what follows is another statement, not an operator */
+	struct node *e = parse_is_word(p, "if") ? parse_if(p) : p->tok.kind == TK_LBRACE ? parse_block(p) : parse_expr(p);
 	enum ast_op op;
 	uint32_t op_lo = p->tok.lo, op_hi = p->tok.hi;
 	if (parse_assign_op(p->tok.kind, &op)) {
@@ -354,8 +416,10 @@ static struct node *parse_stmt(struct parser *p, bool *ret_value)
 struct node *parse_block(struct parser *p)
 {
 	struct node *n = parse_node(p, N_BLOCK, p->tok.lo);
-	if (!parse_expect(p, TK_LBRACE) || !parse_deeper(p))
+	if (p->panic || !parse_expect(p, TK_LBRACE) || !parse_deeper(p))
 		return n;
+	bool save = p->in_predicate;
+	p->in_predicate = false;
 	while (p->tok.kind != TK_RBRACE && p->tok.kind != TK_EOF) {
 		bool value;
 		uint32_t at = p->tok.lo;
@@ -373,35 +437,41 @@ struct node *parse_block(struct parser *p)
 		}
 	}
 	p->depth--;
+	p->in_predicate = save;
 	parse_expect(p, TK_RBRACE);
 	return parse_end(p, n);
 }
 
 /* -------------------------------------------------------------- top level */
 
+/* Behind the bracket that closes the one at i, or 0. Quotes and comments are skipped. */
 static uint32_t parse_balanced(const struct lexer *l, uint32_t i, char open, char close)
 {
 	int depth = 0;
-	for (; i < l->len; i++) {
-		if (l->s[i] == '"') {
-			for (i++; i < l->len && l->s[i] != '"' && l->s[i] != '\n'; i++)
+	while ((i = lex_skip(l, i)) < l->len) {
+		char c = l->s[i++];
+		if (c == '"' || c == '\'') {
+			for (; i < l->len && l->s[i] != c && l->s[i] != '\n'; i++)
 				if (l->s[i] == '\\')
 					i++;
-		} else if (l->s[i] == open) {
+			i++;
+		} else if (c == open) {
 			depth++;
-		} else if (l->s[i] == close && --depth == 0) {
-			return i + 1;
+		} else if (c == close && --depth == 0) {
+			return i;
 		}
 	}
-	return l->len;
+	return 0;
 }
 
-/* "struct x {" rather than a probe that begins so: identifiers and balanced () [] may precede the brace. */
+/* "struct x {" rather than a probe that begins so: identifiers and brackets may precede the brace. */
 static bool parse_looks_like_c(const struct parser *p)
 {
+	if (parse_is_word(p, "typedef"))
+		return true;
 	if (!parse_keyword_type(p))
 		return false;
-	for (uint32_t i = p->tok.hi; i < p->lex.len; i++) {
+	for (uint32_t i = p->tok.hi; (i = lex_skip(&p->lex, i)) < p->lex.len; i++) {
 		char c = p->lex.s[i];
 		if (c == '{')
 			return true;
@@ -409,6 +479,40 @@ static bool parse_looks_like_c(const struct parser *p)
 			return false;
 	}
 	return false;
+}
+
+/* Behind struct x { ... } [attribute] [;], typedef ... ;  On an error where to go on. */
+static uint32_t parse_c_definition(struct parser *p)
+{
+	const struct lexer *l = &p->lex;
+	uint32_t lo = p->tok.lo, i = lex_skip(l, p->tok.hi), j;
+	bool alias = parse_is_word(p, "typedef");
+	while (i < l->len && l->s[i] != '{' && !(alias && l->s[i] == ';'))
+		i = lex_skip(l, i + 1);
+	if (i < l->len && l->s[i] == '{') {
+		uint32_t open = i;
+		i = parse_balanced(l, i, '{', '}');
+		if (!i) {
+			parse_error(p, open, open + 1, "this '{' is never closed, expected '}'");
+			return l->len;
+		}
+	}
+	while (alias && i < l->len && l->s[i] != ';')
+		i = lex_skip(l, i + 1);
+	if (alias && i >= l->len) {
+		parse_error(p, lo, p->tok.hi, "expected ';' after typedef");
+		return l->len;
+	}
+	while (j = lex_skip(l, i), l->len - j > 13 && !memcmp(l->s + j, "__attribute__", 13)) {
+		j = lex_skip(l, j + 13);
+		uint32_t k = j < l->len && l->s[j] == '(' ? lex_skip(l, j + 1) : l->len;
+		i = k < l->len && l->s[k] == '(' ? parse_balanced(l, j, '(', ')') : 0;
+		if (!i) {
+			parse_error(p, j, j < l->len ? j + 1 : j, "__attribute__ syntax error, expected '(('");
+			return j < l->len ? j + 1 : l->len;
+		}
+	}
+	return j < l->len && l->s[j] == ';' ? j + 1 : i;
 }
 
 static struct node *parse_c_stmt(struct parser *p)
@@ -419,20 +523,7 @@ static struct node *parse_c_stmt(struct parser *p)
 		while (i < l->len && l->s[i] != '\n')
 			i++;
 	} else {
-		while (i < l->len && l->s[i] != '{')
-			i++;
-		i = parse_balanced(l, i, '{', '}');
-		uint32_t j = lex_skip(l, i);
-		if (l->len - j > 13 && !memcmp(l->s + j, "__attribute__", 13)) {
-			j = lex_skip(l, j + 13);
-			if (j < l->len && l->s[j] == '(')
-				i = parse_balanced(l, j, '(', ')');
-			else
-				parse_error(p, j, j + 1, "__attribute__ syntax error, expected '(('");
-			j = lex_skip(l, i);
-		}
-		if (j < l->len && l->s[j] == ';')
-			i = j + 1;
+		i = parse_c_definition(p);
 	}
 	struct node *n = parse_node(p, N_CSTMT, lo);
 	n->str = (struct str){ arena_strndup(l->arena, l->s + lo, i - lo), i - lo };
@@ -482,6 +573,11 @@ static struct node *parse_macro(struct parser *p)
 		while (p->tok.kind != TK_RPAREN && p->tok.kind != TK_EOF && !p->panic) {
 			if (p->tok.kind != TK_IDENT && p->tok.kind != TK_VAR && p->tok.kind != TK_MAP) {
 				parse_error_here(p, "expected macro argument ($var, @map, or identifier)");
+				break;
+			}
+			if (p->tok.kind == TK_IDENT && parse_is_builtin(p->tok.str)) {
+				parse_error_here(p, arena_printf(p->lex.arena, "builtin '%.*s' can't be used as a macro argument",
+								 STR_FMT(p->tok.str)));
 				break;
 			}
 			struct node *a = parse_node(p, p->tok.kind == TK_IDENT ? N_IDENT : p->tok.kind == TK_VAR ? N_VAR : N_MAP,
@@ -560,6 +656,10 @@ static struct node *parse_attach(struct parser *p)
 	const struct lexer *l = &p->lex;
 	uint32_t lo = p->tok.lo, i = lo;
 	bool colon = false;
+	if (!isalnum((unsigned char)l->s[lo]) && !strchr("_*?[\"$", l->s[lo])) {
+		parse_error_here(p, p->tok.kind == TK_BAD ? "unexpected input" : "expected attach point");
+		return parse_node(p, N_ATTACH, lo);
+	}
 	for (; i < l->len; i++) {
 		char c = l->s[i];
 		if (c == '{' || c == ',' || isspace((unsigned char)c))
@@ -573,6 +673,7 @@ static struct node *parse_attach(struct parser *p)
 				if (l->s[i] == '\\')
 					i++;
 			if (i >= l->len || l->s[i] == '\n') {
+				i = i < l->len ? i : l->len;
 				parse_error(p, lo, i, "unterminated string");
 				break;
 			}
@@ -580,8 +681,6 @@ static struct node *parse_attach(struct parser *p)
 	}
 	struct node *n = parse_node(p, N_ATTACH, lo);
 	n->str = (struct str){ arena_strndup(l->arena, l->s + lo, i - lo), i - lo };
-	if (i == lo)
-		parse_error_here(p, "expected attach point");
 	parse_seek(p, i);
 	n->span.hi = l->base + i;
 	return n;
@@ -636,17 +735,17 @@ static struct node *parse_item(struct parser *p, int *stage)
 		p->panic = false;
 		return parse_c_stmt(p);
 	}
-	if (parse_is_word(p, "config") && after == '=') {
+	if (parse_is_word(p, "config") && after != ':') {
 		if (*stage > 1)
 			parse_error_here(p, "config must appear before probes and functions");
 		if (p->seen_config)
 			parse_error_here(p, "duplicate config block");
-		p->panic = false;
+		p->panic = false; /* misplaced, but well-formed for all we know */
 		p->seen_config = true;
 		*stage = *stage < 1 ? 1 : *stage;
 		return parse_config(p);
 	}
-	if (parse_is_word(p, "import") && after == '"') {
+	if (parse_is_word(p, "import") && after != ':') {
 		struct node *n = parse_node(p, N_IMPORT, p->tok.lo);
 		if (*stage > 1)
 			parse_error_here(p, "root imports must appear before probes and functions");
@@ -658,11 +757,11 @@ static struct node *parse_item(struct parser *p, int *stage)
 		return parse_end(p, n);
 	}
 	*stage = 2;
-	if (parse_is_word(p, "macro") && isalpha((unsigned char)after))
+	if (parse_is_word(p, "macro") && after != ':')
 		return parse_macro(p);
-	if (parse_is_word(p, "fn") && (isalpha((unsigned char)after) || after == '_'))
+	if (parse_is_word(p, "fn") && after != ':')
 		return parse_subprog(p);
-	if (parse_is_word(p, "let") && (after == '@' || after == '$'))
+	if (parse_is_word(p, "let") && after != ':')
 		return parse_map_decl(p);
 	return parse_probe(p);
 }
@@ -672,17 +771,28 @@ struct node *parse_program(struct arena *a, struct diags *d, uint32_t source)
 	struct parser p = { 0 };
 	int stage = 0;
 	lex_init(&p.lex, a, d, source);
-	uint32_t at = lex_skip(&p.lex, 0);
+	if (p.lex.len >= 3 && !memcmp(p.lex.s, "\xef\xbb\xbf", 3))
+		p.lex.pos = 3; /* a byte order mark is layout */
+	uint32_t at = lex_skip(&p.lex, p.lex.pos);
 	if (at + 1 < p.lex.len && p.lex.s[at] == '#' && p.lex.s[at + 1] == '!') {
 		const char *nl = memchr(p.lex.s + at, '\n', p.lex.len - at);
 		p.lex.pos = nl ? (uint32_t)(nl - p.lex.s) : p.lex.len;
 	}
-	lex_next(&p.lex, &p.tok);
+	parse_token(&p);
+	p.panic = false;
 	struct node *prog = parse_node(&p, N_PROGRAM, 0);
 	prog->span.hi = p.lex.base + p.lex.len;
 	while (p.tok.kind != TK_EOF) {
-		uint32_t lo = p.tok.lo;
-		vec_push(a, &prog->list, parse_item(&p, &stage));
+		uint32_t lo = p.tok.lo, height;
+		struct node *item = parse_item(&p, &stage);
+		node_measure(a, item, &height);
+		if (height > PARSE_HEIGHT) {
+			p.last_error = UINT32_MAX;
+			parse_error(&p, lo, lo + 1, "an expression here is nested too deeply, or has too many operators");
+			p.panic = false;
+		} else {
+			vec_push(a, &prog->list, item);
+		}
 		if (p.panic)
 			parse_recover_item(&p);
 		if (p.tok.lo == lo && p.tok.kind != TK_EOF)
@@ -697,7 +807,9 @@ struct node *parse_expression(struct arena *a, struct diags *d, uint32_t source)
 	struct parser p = { 0 };
 	lex_init(&p.lex, a, d, source);
 	p.lex.quiet = true;
-	lex_next(&p.lex, &p.tok);
+	parse_token(&p);
 	struct node *n = parse_expr(&p);
-	return p.n_errors || p.tok.kind != TK_EOF ? NULL : n;
+	uint32_t height;
+	node_measure(a, n, &height);
+	return p.n_errors || p.lex.n_errors || p.tok.kind != TK_EOF || height > PARSE_HEIGHT ? NULL : n;
 }

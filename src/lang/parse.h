@@ -5,7 +5,8 @@
 
 #include "lang/lex.h"
 
-enum { PARSE_DEPTH = 200 };
+/* Nesting of what is written (a pair of parentheses counts three); height of the tree (a sum of 500 terms is that high); nodes that `?:` may copy. */
+enum { PARSE_DEPTH = 600, PARSE_HEIGHT = 800, PARSE_COPIES = 20000 };
 
 struct parser {
 	struct lexer lex;
@@ -17,6 +18,7 @@ struct parser {
 	bool panic;           /* an error was reported and not yet recovered from */
 	bool in_predicate;    /* a '/' before '{' closes */
 	bool seen_config;
+	uint32_t copies;      /* nodes cloned for `?:` */
 };
 
 struct node *parse_node(struct parser *p, enum node_kind k, uint32_t lo);
@@ -27,6 +29,10 @@ bool parse_expect(struct parser *p, enum token_kind k);
 void parse_error(struct parser *p, uint32_t lo, uint32_t hi, const char *what);
 void parse_error_here(struct parser *p, const char *what);
 bool parse_deeper(struct parser *p); /* false: too deep, reported */
+struct node *parse_copy(struct parser *p, const struct node *n); /* a clone, for `?:`; bounded */
+bool parse_is_builtin(struct str word); /* words that are always builtin values: no field, parameter, or type has such a name */
+void parse_suffixes(struct parser *p, struct node *type); /* { "*" | "[" [INT] "]" } */
+struct node *parse_if(struct parser *p);
 bool parse_is_word(const struct parser *p, const char *w);
 struct node *parse_type(struct parser *p);
 void parse_type_or_expr(struct parser *p, struct node **ret_type, struct node **ret_expr);
