@@ -670,7 +670,7 @@ static struct node *parse_attach(struct parser *p)
 			colon = true;
 		if (c == '"') {
 			for (i++; i < l->len && l->s[i] != '"' && l->s[i] != '\n'; i++)
-				if (l->s[i] == '\\')
+				if (l->s[i] == '\\' && i + 1 < l->len)
 					i++;
 			if (i >= l->len || l->s[i] == '\n') {
 				i = i < l->len ? i : l->len;
