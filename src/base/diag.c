@@ -42,7 +42,8 @@ const char *diag_name(enum diag_id id)
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
-static uint32_t diag_vadd(struct diags *d, enum diag_id id, struct span span, enum diag_severity sev, bool context, va_list ap)
+static uint32_t diag_vadd(struct diags *d, enum diag_id id, struct span span, enum diag_severity sev, bool context,
+			  va_list ap)
 {
 	struct diag x = { .id = id, .span = span, .severity = sev, .context = context };
 	x.text = arena_vprintf(d->arena, diag_rows[id].fmt, ap);
@@ -95,7 +96,8 @@ static const struct source *diag_source(const struct diags *d, uint32_t off)
 	return NULL;
 }
 
-bool diag_locate(const struct diags *d, uint32_t off, const struct source **ret_src, uint32_t *ret_line, uint32_t *ret_col)
+bool diag_locate(const struct diags *d, uint32_t off, const struct source **ret_src, uint32_t *ret_line,
+		 uint32_t *ret_col)
 {
 	const struct source *s = diag_source(d, off);
 	if (!s)

@@ -60,9 +60,10 @@ uint32_t diag_add_context(struct diags *d, enum diag_id id, struct span span, ..
 void diag_hint(struct diags *d, const char *fmt, ...) __attribute__((format(printf, 2, 3))); /* on the last one */
 const char *diag_name(enum diag_id id); /* "UNDEFINED_VARIABLE" */
 /* Line and column (1-based, bytes) of a span offset; false for no location. */
-bool diag_locate(const struct diags *d, uint32_t off, const struct source **ret_src, uint32_t *ret_line, uint32_t *ret_col);
-/* The parts of a message, for those who have one that is not in the list (at run time): "FILE:LINE:COL-END: ERROR: " (or only
- * "ERROR: "), and the source line with its tildes (nothing without a location). */
+bool diag_locate(const struct diags *d, uint32_t off, const struct source **ret_src, uint32_t *ret_line,
+		 uint32_t *ret_col);
+/* The parts of a message, for those who have one that is not in the list (at run time): "FILE:LINE:COL-END: ERROR: "
+ * (or only "ERROR: "), and the source line with its tildes (nothing without a location). */
 void diag_place(const struct diags *d, enum diag_severity severity, struct span span, struct buf *out);
 void diag_excerpt(const struct diags *d, struct span span, struct buf *out);
 /* All errors, then all warnings. */

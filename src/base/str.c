@@ -47,7 +47,7 @@ int str_edits(struct str x, struct str y, int max)
 	int n = (int)x.len, m = (int)y.len;
 	if (abs(n - m) > max)
 		return max + 1;
-	/* Rows of the table: this one, the one above, the one above that (for two letters in the wrong order: one edit). */
+	/* Rows of the table: this one, the one above, and the one above that for swapped neighbours. */
 	int rows[3][LIM + 1];
 	for (int j = 0; j <= m; j++)
 		rows[0][j] = j;
@@ -169,7 +169,9 @@ static unsigned utf8_decode(const unsigned char *p, size_t n, uint32_t *ret_cp)
 		*ret_cp = p[0];
 		return 1;
 	}
-	unsigned len = p[0] >= 0xf0 && p[0] <= 0xf4 ? 4 : p[0] >= 0xe0 && p[0] < 0xf0 ? 3 : p[0] >= 0xc2 && p[0] < 0xe0 ? 2 : 0;
+	unsigned len = 0;
+	if (p[0] >= 0xc2 && p[0] <= 0xf4)
+		len = p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
 	if (len == 0 || len > n)
 		return 0;
 	uint32_t cp = p[0] & (0x7fu >> len);
@@ -189,8 +191,8 @@ static bool utf8_is_control(uint32_t cp)
 {
 	if (cp < 0x2000)
 		return cp < 0x20 || (cp >= 0x7f && cp < 0xa0) || cp == 0xad || cp == 0x61c || cp == 0x180e;
-	return (cp >= 0x200b && cp <= 0x200f) || (cp >= 0x2028 && cp <= 0x202e) || (cp >= 0x2060 && cp <= 0x206f) || cp == 0xfeff ||
-	       (cp >= 0xfff9 && cp <= 0xfffb) || (cp >= 0xe0000 && cp <= 0xe007f);
+	return (cp >= 0x200b && cp <= 0x200f) || (cp >= 0x2028 && cp <= 0x202e) || (cp >= 0x2060 && cp <= 0x206f) ||
+	       cp == 0xfeff || (cp >= 0xfff9 && cp <= 0xfffb) || (cp >= 0xe0000 && cp <= 0xe007f);
 }
 
 void buf_add_safe(struct buf *b, const void *ptr, size_t n, bool keep_ws)

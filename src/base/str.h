@@ -31,7 +31,8 @@ static inline bool str_is(struct str a, const char *b)
 bool str_starts(struct str a, const char *prefix);
 /* Shell-like match with `*` (any run of characters) and `?`; linear time on real patterns. */
 bool str_match(const char *pattern, const char *s);
-/* Edit distance (two neighbours swapped: one edit), capped at `max` + 1; for "did you mean". Of 64 bytes and more: always too far. */
+/* Edit distance (two neighbours swapped: one edit), capped at `max` + 1; for "did you mean". Of 64 bytes and more:
+ * always too far. */
 int str_edits(struct str a, struct str b, int max);
 int str_distance(const char *a, const char *b, int max); /* the same for C text */
 

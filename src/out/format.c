@@ -2,9 +2,10 @@
 /*
  * printf (language reference 4.3): the arguments of one record by the format of its event.
  *
- * A conversion is  % - + space # 0 width .precision length letter  with the flags in this order; whatever does not match, also
- * at its end, is text. The script was checked when it was compiled, so a conversion that does not fit its argument cannot come
- * here; if it does, the output says so at its place and goes on, and nothing is ever read that is not in the record.
+ * A conversion is  % - + space # 0 width .precision length letter  with the flags in this order; whatever does not
+ * match, also at its end, is text. The script was checked when it was compiled, so a conversion that does not fit its
+ * argument cannot come here; if it does, the output says so at its place and goes on, and nothing is ever read that is
+ * not in the record.
  *
  * Without a length an integer has 32 bits, as in C. Width counts bytes as they are printed, escapes included.
  */
@@ -13,8 +14,22 @@
 enum { WIDTH_MAX = 1 << 16 };
 
 /* In order of the letter's bits: what is printed. */
-enum conv { CONV_TEXT, CONV_PERCENT, CONV_SIGNED, CONV_UNSIGNED, CONV_OCTAL, CONV_HEX, CONV_HEX_UPPER, CONV_POINTER, CONV_CHAR,
-	    CONV_BUFFER, CONV_BUFFER_HEX, CONV_BUFFER_LIST, CONV_GFP, CONV_OTHER };
+enum conv {
+	CONV_TEXT,
+	CONV_PERCENT,
+	CONV_SIGNED,
+	CONV_UNSIGNED,
+	CONV_OCTAL,
+	CONV_HEX,
+	CONV_HEX_UPPER,
+	CONV_POINTER,
+	CONV_CHAR,
+	CONV_BUFFER,
+	CONV_BUFFER_HEX,
+	CONV_BUFFER_LIST,
+	CONV_GFP,
+	CONV_OTHER
+};
 
 struct spec {
 	bool minus, plus, alt, zero;
@@ -154,7 +169,8 @@ static void format_text(const struct spec *c, struct val *v, const struct event_
 		val_text(v, t, p, avail, a->trusted);
 		return;
 	}
-	bool composite = t->kind == T_TUPLE || t->kind == T_RECORD || t->kind == T_STRUCT || t->kind == T_ARRAY || t->kind == T_STATS;
+	bool composite = t->kind == T_TUPLE || t->kind == T_RECORD || t->kind == T_STRUCT || t->kind == T_ARRAY ||
+			 t->kind == T_STATS;
 	if (composite && !c->minus) { /* the width belongs to the opening bracket */
 		buf_pad(v->o, c->zero ? '0' : ' ', (int)c->width - 1);
 		val_text(v, t, p, avail, a->trusted);

@@ -2,12 +2,12 @@
 /*
  * Histograms, in text and JSON (language reference 5.4, 5.6). Which values a bucket holds follows from its index alone:
  *
- *   hist, k bits   0: negative. Then n = 2^k buckets for each power of two: i = index - 1; below 2n every value has its own;
- *                  above, the power is i / n - 1 and the bucket begins at 2^power * (n + i % n).
- *   lhist          0: below min. Then one for each step; the last: max and above.
+ *   hist, k bits   0: negative. Then n = 2^k buckets for each power of two: i = index - 1; below 2n every value has its
+ * own; above, the power is i / n - 1 and the bucket begins at 2^power * (n + i % n). lhist          0: below min. Then
+ * one for each step; the last: max and above.
  *
- * Rows run from the first to the last bucket that is not empty. The length of a bar is computed in float32, whose rounding
- * is part of the format.
+ * Rows run from the first to the last bucket that is not empty. The length of a bar is computed in float32, whose
+ * rounding is part of the format.
  */
 #include "out/value.h"
 
@@ -57,7 +57,8 @@ static bool is_last(const struct type *t, uint32_t index)
 	return t->kind == T_LHIST && index + 1 == type_agg_buckets(t);
 }
 
-static bool range(const struct type *t, const uint64_t *buckets, uint32_t *ret_first, uint32_t *ret_last, uint64_t *ret_max)
+static bool range(const struct type *t, const uint64_t *buckets, uint32_t *ret_first, uint32_t *ret_last,
+		  uint64_t *ret_max)
 {
 	bool any = false;
 	*ret_max = 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Output as JSON, one object a line (language reference 5.6). Everything goes to out->fd, messages and the verdict too, so that
- * one stream tells the whole run. It is always valid JSON in UTF-8: bytes that are not come escaped as \u00xx.
+ * Output as JSON, one object a line (language reference 5.6). Everything goes to out->fd, messages and the verdict too,
+ * so that one stream tells the whole run. It is always valid JSON in UTF-8: bytes that are not come escaped as \u00xx.
  *
  * Two habits of the reference's implementation are not kept: keys do not lose the spaces inside their strings, and
  * integers that a double cannot hold are quoted in histograms, too.
@@ -37,7 +37,8 @@ static void json_attached(struct out *o, uint32_t n)
 static void json_text(struct out *o, enum out_text_kind kind, const char *s, size_t n)
 {
 	static const char *const types[] = {
-		[OUT_PRINTF] = "printf", [OUT_TIME] = "time", [OUT_CAT] = "cat", [OUT_JOIN] = "join", [OUT_SYSTEM] = "syscall",
+		[OUT_PRINTF] = "printf", [OUT_TIME] = "time",	   [OUT_CAT] = "cat",
+		[OUT_JOIN] = "join",	 [OUT_SYSTEM] = "syscall",
 	};
 	if ((kind == OUT_JOIN || kind == OUT_SYSTEM) && n && s[n - 1] == '\n')
 		n--;
@@ -97,14 +98,18 @@ static void json_map(struct out *o, const struct out_map *m)
 	end(o);
 }
 
-static void json_message(struct out *o, enum event_kind kind, const struct diags *d, struct span span, const char *text, size_t n)
+static void json_message(struct out *o, enum event_kind kind, const struct diags *d, struct span span, const char *text,
+			 size_t n)
 {
 	const struct source *src;
 	uint32_t line, col;
 	struct buf *b = &o->buf;
 	if (o->no_warnings && kind != EV_ERRORF)
 		return;
-	buf_addf(b, "{\"type\": \"%s\", \"msg\": ", kind == EV_ERRORF ? "errorf" : kind == EV_WARNF ? "warnf" : "runtime_error");
+	buf_addf(b, "{\"type\": \"%s\", \"msg\": ",
+		 kind == EV_ERRORF  ? "errorf"
+		 : kind == EV_WARNF ? "warnf"
+				    : "runtime_error");
 	string(b, text, n);
 	if (diag_locate(d, span.lo, &src, &line, &col)) {
 		buf_adds(b, ", \"filename\": ");

@@ -17,8 +17,8 @@ struct out_env {
 	struct str trunc_trailer;     /* appended to a string that fills its type without a NUL: ".." */
 	int64_t wall_minus_boot_ns;   /* CLOCK_REALTIME - CLOCK_BOOTTIME */
 	int64_t wall_minus_tai_ns;    /* CLOCK_REALTIME - CLOCK_TAI */
-	bool json;                    /* out_format and out_join leave the escaping to out_json_ops.text: set it exactly with those
-	                               * ops, so that the string in the record holds the bytes that were traced */
+	bool json; /* out_format and out_join leave the escaping to out_json_ops.text: set it exactly with those
+		    * ops, so that the string in the record holds the bytes that were traced */
 	void *arg;
 	bool (*ksym)(void *arg, uint64_t addr, struct buf *ret);
 	bool (*usym)(void *arg, uint64_t addr, uint32_t pid, struct buf *ret);
@@ -28,7 +28,8 @@ struct out_env {
 /* value.c: one value of `type` at `p`, of which `avail` bytes are valid (a shorter record never reads past it: what is
  * missing prints as zero/empty). Aggregation types take their merged layout (type.h), AVG divides here.
  * `trusted`: a string that is the script's own literal: not escaped. */
-void out_value_text(const struct out_env *e, const struct type *t, const void *p, uint32_t avail, bool trusted, struct buf *ret);
+void out_value_text(const struct out_env *e, const struct type *t, const void *p, uint32_t avail, bool trusted,
+		    struct buf *ret);
 void out_value_json(const struct out_env *e, const struct type *t, const void *p, uint32_t avail, struct buf *ret);
 /* The text of a map key: outer parentheses of a tuple stripped. */
 void out_key_text(const struct out_env *e, const struct type *t, const void *p, struct buf *ret);
@@ -43,8 +44,8 @@ void out_join(const struct out_env *e, const struct event *ev, const void *paylo
 void out_hist_text(const struct type *t, const uint64_t *buckets, struct buf *ret);
 void out_hist_json(const struct type *t, const uint64_t *buckets, struct buf *ret);
 
-/* strftime with %f (6 digits of microseconds), %l (3, ms), %k (9, ns) added. Wall-clock ns. `safe`: the result is escaped, but
- * for newlines and tabs (a format that is not the script's own). */
+/* strftime with %f (6 digits of microseconds), %l (3, ms), %k (9, ns) added. Wall-clock ns. `safe`: the result is
+ * escaped, but for newlines and tabs (a format that is not the script's own). */
 void out_strftime(const char *fmt, int64_t wall_ns, bool safe, struct buf *ret);
 
 /* A map ready to print: rows merged over CPUs and in the order of printing (run/agg.c does both). */
@@ -81,16 +82,17 @@ struct out_verdict {
 struct out;
 struct out_ops {
 	void (*attached)(struct out *, uint32_t n_probes);
-	/* Already formatted. OUT_JOIN and OUT_SYSTEM end in a newline more, which JSON drops. OUT_CAT and OUT_SYSTEM (contents of
-	 * files, output of commands) may come as they were read: they are escaped here, but for newlines and tabs. */
+	/* Already formatted. OUT_JOIN and OUT_SYSTEM end in a newline more, which JSON drops. OUT_CAT and OUT_SYSTEM
+	 * (contents of files, output of commands) may come as they were read: they are escaped here, but for newlines
+	 * and tabs. */
 	void (*text)(struct out *, enum out_text_kind, const char *s, size_t n);
 	/* print(value). A packed string's bytes are the last ones of the payload. */
 	void (*value)(struct out *, const struct event_arg *, const void *payload, uint32_t len);
 	void (*map)(struct out *, const struct out_map *); /* print(@m) and at exit */
-	void (*message)(struct out *, enum event_kind /* EV_ERRORF, EV_WARNF, EV_RUNTIME */, const struct diags *, struct span,
-			const char *text, size_t n); /* stderr in text mode */
+	void (*message)(struct out *, enum event_kind /* EV_ERRORF, EV_WARNF, EV_RUNTIME */, const struct diags *,
+			struct span, const char *text, size_t n);   /* stderr in text mode */
 	void (*lost)(struct out *, uint64_t n);                     /* since the last call, stderr in text mode */
-	void (*end)(struct out *);                                  /* before the maps are printed at exit: "\n\n" in text */
+	void (*end)(struct out *); /* before the maps are printed at exit: "\n\n" in text */
 	void (*verdict)(struct out *, const struct out_verdict *);  /* says nothing when all is zero */
 };
 struct out {
@@ -102,7 +104,7 @@ struct out {
 	enum { OUT_BUF_LINE, OUT_BUF_FULL, OUT_BUF_NONE } buffering;
 	bool quiet;          /* no "Attached N probes" */
 	bool no_warnings;
-	int error;           /* -errno of the first failed write; then output is dropped and the session ends (-EPIPE quietly) */
+	int error; /* -errno of the first failed write; then output is dropped and the session ends (-EPIPE quietly) */
 };
 extern const struct out_ops out_text_ops, out_json_ops;
 /* write.c: hand buf to the descriptor. Short writes and EINTR are handled; sets error. */

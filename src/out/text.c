@@ -8,8 +8,10 @@
 #include <stdio.h>
 
 const char *const out_loss_name[LOSS_COUNT] = {
-	[LOSS_RING] = "ring_full", [LOSS_MAP] = "map_full", [LOSS_USER] = "user_reads_failed", [LOSS_KERNEL] = "kernel_reads_failed",
-	[LOSS_SKIP] = "skipped", [LOSS_ATTACH] = "not_attached", [LOSS_DIV] = "divisions_by_zero", [LOSS_BOUNDS] = "out_of_bounds",
+	[LOSS_RING] = "ring_full",	   [LOSS_MAP] = "map_full",
+	[LOSS_USER] = "user_reads_failed", [LOSS_KERNEL] = "kernel_reads_failed",
+	[LOSS_SKIP] = "skipped",	   [LOSS_ATTACH] = "not_attached",
+	[LOSS_DIV] = "divisions_by_zero",  [LOSS_BOUNDS] = "out_of_bounds",
 };
 
 static void text_attached(struct out *o, uint32_t n)
@@ -61,7 +63,8 @@ static void text_map(struct out *o, const struct out_map *m)
 	out_item_done(o);
 }
 
-static void text_message(struct out *o, enum event_kind kind, const struct diags *d, struct span span, const char *text, size_t n)
+static void text_message(struct out *o, enum event_kind kind, const struct diags *d, struct span span, const char *text,
+			 size_t n)
 {
 	struct buf b = { 0 };
 	if (o->no_warnings && kind != EV_ERRORF)
@@ -104,7 +107,8 @@ static const struct {
 			"events were skipped: they came while other ones were being handled on the same CPU (nested)" },
 	[LOSS_ATTACH] = { "probe did not attach", "probes did not attach" },
 	[LOSS_DIV] = { "division by zero: its result is 1", "divisions by zero: their results are 1" },
-	[LOSS_BOUNDS] = { "array index was out of bounds: its result is 0", "array indices were out of bounds: their results are 0" },
+	[LOSS_BOUNDS] = { "array index was out of bounds: its result is 0",
+			  "array indices were out of bounds: their results are 0" },
 };
 
 static void text_verdict(struct out *o, const struct out_verdict *v)
@@ -113,7 +117,8 @@ static void text_verdict(struct out *o, const struct out_verdict *v)
 	for (int i = 0; i < LOSS_COUNT; i++) {
 		if (!v->n[i])
 			continue;
-		buf_addf(&b, "sonde: %llu %s", (unsigned long long)v->n[i], v->n[i] == 1 ? loss_text[i].one : loss_text[i].many);
+		buf_addf(&b, "sonde: %llu %s", (unsigned long long)v->n[i],
+			 v->n[i] == 1 ? loss_text[i].one : loss_text[i].many);
 		for (uint32_t j = 0; i == LOSS_ATTACH && j < v->attach.n; j++) {
 			/* One stands in the line, several in lines of their own. */
 			buf_adds(&b, v->n[i] == 1 && v->attach.n == 1 ? ": " : j ? "\nsonde:   " : ":\nsonde:   ");

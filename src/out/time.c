@@ -10,7 +10,8 @@
 
 enum { TEXT_MAX = 1 << 16, NS = 1000000000 };
 
-/* The format with %f, %l, %k resolved, and a '.' in front: a result is then never empty, which is how strftime says "too long". */
+/* The format with %f, %l, %k resolved, and a '.' in front: a result is then never empty, which is how strftime says
+ * "too long". */
 static void resolve(const char *fmt, unsigned ns, struct buf *ret)
 {
 	buf_addc(ret, '.');

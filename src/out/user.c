@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Names of users, for `username`. Read from /etc/passwd itself and not by getpwuid(): that would load the name service's
- * modules into the statically linked program, ask directories over the network, and so put calls of our own
+ * Names of users, for `username`. Read from /etc/passwd itself and not by getpwuid(): that would load the name
+ * service's modules into the statically linked program, ask directories over the network, and so put calls of our own
  * among those that are traced. Who is not in the file is shown by number.
  */
 #include "out/value.h"

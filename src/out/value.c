@@ -221,7 +221,8 @@ static void val_inet(struct val *v, const void *p, uint32_t avail)
 static void val_mac(struct val *v, const void *p, uint32_t avail)
 {
 	for (uint32_t i = 0; i < 6; i++)
-		buf_addf(v->o, "%s%02X", i ? ":" : "", (unsigned)load(avail > i ? at(p, i) : p, left(avail, i), 1, false));
+		buf_addf(v->o, "%s%02X", i ? ":" : "",
+			 (unsigned)load(avail > i ? at(p, i) : p, left(avail, i), 1, false));
 }
 
 static void val_timestamp(struct val *v, const void *p, uint32_t avail)
@@ -250,7 +251,8 @@ static bool val_lookup(struct val *v, const struct type *t, const void *p, uint3
 	case T_KSYM:
 		return x && e->ksym && e->ksym(e->arg, x, name);
 	case T_USYM:
-		return x && e->usym && e->usym(e->arg, x, (uint32_t)load(avail > 8 ? at(p, 8) : p, left(avail, 8), 4, false), name);
+		return x && e->usym &&
+		       e->usym(e->arg, x, (uint32_t)load(avail > 8 ? at(p, 8) : p, left(avail, 8), 4, false), name);
 	case T_USERNAME:
 		return val_username(x, name);
 	case T_CGROUP_PATH:
@@ -292,7 +294,8 @@ static void val_stack(struct val *v, const struct type *t, const void *p, uint32
 		buf_addf(v->o, "        0x%llx\n", (unsigned long long)word(p, avail, first + 1 + (uint32_t)i));
 }
 
-static void val_stats(const struct type *t, const void *p, uint32_t avail, uint64_t *ret_count, uint64_t *ret_avg, uint64_t *ret_total)
+static void val_stats(const struct type *t, const void *p, uint32_t avail, uint64_t *ret_count, uint64_t *ret_avg,
+		      uint64_t *ret_total)
 {
 	*ret_total = word(p, avail, 0);
 	*ret_count = word(p, avail, 1);
@@ -303,7 +306,8 @@ static void val_stats(const struct type *t, const void *p, uint32_t avail, uint6
  * A member in place: where its bytes lie. Bit-fields come back as a number in *ret_bits; data that a tracepoint lays
  * behind its record (__data_loc) is found relative to the record's begin.
  */
-static const void *val_member(const struct field *f, const void *p, uint32_t avail, uint64_t *ret_bits, uint32_t *ret_avail)
+static const void *val_member(const struct field *f, const void *p, uint32_t avail, uint64_t *ret_bits,
+			      uint32_t *ret_avail)
 {
 	uint64_t off = f->offset;
 	uint32_t n = left(avail, off);
@@ -600,7 +604,14 @@ void val_json(struct val *v, const struct type *t, const void *p, uint32_t avail
 	case T_TSERIES:
 		buf_adds(v->o, "[]");
 		return;
-	case T_STRING: case T_INET: case T_MAC: case T_TIMESTAMP: case T_KSYM: case T_USYM: case T_USERNAME: case T_CGROUP_PATH:
+	case T_STRING:
+	case T_INET:
+	case T_MAC:
+	case T_TIMESTAMP:
+	case T_KSYM:
+	case T_USYM:
+	case T_USERNAME:
+	case T_CGROUP_PATH:
 	case T_PROBE: case T_KSTACK: case T_USTACK:
 		val_json_text(v, t, p, avail);
 		return;
@@ -656,7 +667,8 @@ void val_row(struct val *v, const struct out_map *m, const struct out_row *row, 
 		val_text(v, t, row->value, m->value_size, false);
 }
 
-void out_value_text(const struct out_env *e, const struct type *t, const void *p, uint32_t avail, bool trusted, struct buf *ret)
+void out_value_text(const struct out_env *e, const struct type *t, const void *p, uint32_t avail, bool trusted,
+		    struct buf *ret)
 {
 	struct val v = { .env = e, .o = ret };
 	val_text(&v, t, p, avail, trusted);

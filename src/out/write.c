@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The last step: bytes to descriptors. The first error is remembered in out->error and from then on
- * output is dropped, so that the session can end in order (detach, verdict) when the reader of a pipe has gone; it is the session's to
- * look at `error`, and the program's to ignore SIGPIPE.
+ * output is dropped, so that the session can end in order (detach, verdict) when the reader of a pipe has gone; it is
+ * the session's to look at `error`, and the program's to ignore SIGPIPE.
  */
 #include "out/out.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Random types, formats and payloads, whole and cut anywhere: nothing is read beyond the payload (it lies at the end of a block
- * of its own; build with the address sanitiser), nothing that could steer a terminal comes out as text, and what comes out as JSON is
- * JSON. The checkers are written from RFC 8259 and RFC 3629, not from the code under test.
+ * Random types, formats and payloads, whole and cut anywhere: nothing is read beyond the payload (it lies at the end of
+ * a block of its own; build with the address sanitiser), nothing that could steer a terminal comes out as text, and
+ * what comes out as JSON is JSON. The checkers are written from RFC 8259 and RFC 3629, not from the code under test.
  *
  * fuzz [ROUNDS [SEED]]
  */
@@ -57,8 +57,8 @@ static bool is_safe(const char *s, size_t n)
 	for (size_t i = 0; i < n;) {
 		uint32_t cp;
 		unsigned len = utf8((const unsigned char *)s + i, n - i, &cp);
-		if (!len || cp < 0x20 || (cp >= 0x7f && cp <= 0x9f) || (cp >= 0x200b && cp <= 0x200f) || (cp >= 0x2028 && cp <= 0x202e) ||
-		    (cp >= 0x2060 && cp <= 0x206f) || cp == 0xfeff)
+		if (!len || cp < 0x20 || (cp >= 0x7f && cp <= 0x9f) || (cp >= 0x200b && cp <= 0x200f) ||
+		    (cp >= 0x2028 && cp <= 0x202e) || (cp >= 0x2060 && cp <= 0x206f) || cp == 0xfeff)
 			return false;
 		i += len;
 	}
@@ -158,9 +158,10 @@ static bool is_json(const char *s, size_t n)
 
 static struct type *random_type(int depth)
 {
-	static const enum type_kind leaves[] = { T_NONE, T_BOOL, T_INT, T_INT, T_ENUM, T_PTR, T_STRING, T_STRING, T_STRING, T_BUFFER, T_INET,
-						 T_MAC, T_TIMESTAMP, T_KSYM, T_USYM, T_CGROUP_PATH, T_PROBE, T_COUNT, T_SUM, T_MIN,
-						 T_MAX, T_AVG, T_STATS, T_TSERIES };
+	static const enum type_kind leaves[] = { T_NONE,      T_BOOL,	T_INT,	  T_INT,	 T_ENUM,  T_PTR,
+						 T_STRING,    T_STRING, T_STRING, T_BUFFER,	 T_INET,  T_MAC,
+						 T_TIMESTAMP, T_KSYM,	T_USYM,	  T_CGROUP_PATH, T_PROBE, T_COUNT,
+						 T_SUM,	      T_MIN,	T_MAX,	  T_AVG,	 T_STATS, T_TSERIES };
 	enum { LEAVES = sizeof(leaves) / sizeof(leaves[0]) };
 	uint32_t k = rnd(depth > 3 ? LEAVES : LEAVES + 6);
 	struct type *t;
@@ -180,9 +181,15 @@ static struct type *random_type(int depth)
 		}
 		return t;
 	}
-	uint32_t size = leaves[k] == T_INT || leaves[k] == T_ENUM ? 1u << rnd(4) : leaves[k] == T_BOOL ? 1 : leaves[k] == T_MAC ? 6 :
-			leaves[k] == T_STRING || leaves[k] == T_BUFFER ? rnd(40) + (leaves[k] == T_BUFFER ? 4 : 0) :
-			leaves[k] == T_NONE ? 0 : leaves[k] == T_INET ? 24 : leaves[k] == T_PROBE ? 4 : leaves[k] == T_PTR || leaves[k] == T_KSYM ? 8 : 16;
+	uint32_t size = leaves[k] == T_INT || leaves[k] == T_ENUM	 ? 1u << rnd(4)
+			: leaves[k] == T_BOOL				 ? 1
+			: leaves[k] == T_MAC				 ? 6
+			: leaves[k] == T_STRING || leaves[k] == T_BUFFER ? rnd(40) + (leaves[k] == T_BUFFER ? 4 : 0)
+			: leaves[k] == T_NONE				 ? 0
+			: leaves[k] == T_INET				 ? 24
+			: leaves[k] == T_PROBE				 ? 4
+			: leaves[k] == T_PTR || leaves[k] == T_KSYM	 ? 8
+									 : 16;
 	t = mk(&a, leaves[k], size);
 	t->is_signed = rnd(2);
 	if (t->kind == T_PTR)
@@ -193,8 +200,11 @@ static struct type *random_type(int depth)
 /* Bytes with a liking for what is dangerous: escapes, halves of UTF-8 sequences, lengths that lie. */
 static void random_bytes(unsigned char *p, uint32_t n)
 {
-	static const char *const bits[] = { "\033[31m", "\302\233", "\342\200\256", "\342\201\246", "\300\200", "\355\240\200", "\360\237\220\247",
-					    "\364\220\200\200", "\"", "\\", "\r\n", "\177", "\377\377", "\303\251", "\342\200\213", "%s%n" };
+	static const char *const bits[] = {
+		"\033[31m",	    "\302\233",		"\342\200\256", "\342\201\246", "\300\200", "\355\240\200",
+		"\360\237\220\247", "\364\220\200\200", "\"",		"\\",		"\r\n",	    "\177",
+		"\377\377",	    "\303\251",		"\342\200\213", "%s%n"
+	};
 	for (uint32_t i = 0; i < n;) {
 		switch (rnd(4)) {
 		case 0:
@@ -212,8 +222,9 @@ static void random_bytes(unsigned char *p, uint32_t n)
 
 static void random_format(char *s, uint32_t max)
 {
-	static const char *const bits[] = { "%d", "%s", "%5s", "%-20s", "%lx", "%r", "%rx", "%rh", "%gr", "%p", "%c", "%%", "%z", "%", "%020lld", "%-+ #0",
-					    "%*s", "%.3s", "%hhu", "text ", "|", "%f", "%0100s", "%ls" };
+	static const char *const bits[] = { "%d",  "%s",   "%5s",  "%-20s", "%lx", "%r", "%rx",	    "%rh",
+					    "%gr", "%p",   "%c",   "%%",    "%z",  "%",	 "%020lld", "%-+ #0",
+					    "%*s", "%.3s", "%hhu", "text ", "|",   "%f", "%0100s",  "%ls" };
 	uint32_t n = 0;
 	for (uint32_t k = 1 + rnd(8); k; k--) {
 		const char *b = bits[rnd(sizeof(bits) / sizeof(bits[0]))];
@@ -307,7 +318,13 @@ static bool round_map(struct out *o)
 		return true;
 	unsigned char *k = malloc(key->size), *v = malloc(value->size);
 	struct out_row row = { k, v };
-	struct out_map m = { .name = STR("@m"), .key = key, .value = value, .value_size = value->size, .rows = &row, .n = 1, .div = rnd(4) };
+	struct out_map m = { .name = STR("@m"),
+			     .key = key,
+			     .value = value,
+			     .value_size = value->size,
+			     .rows = &row,
+			     .n = 1,
+			     .div = rnd(4) };
 	random_bytes(k, key->size);
 	random_bytes(v, value->size);
 	o->ops->map(o, &m);
@@ -323,9 +340,13 @@ static bool round_map(struct out *o)
 /* The checkers themselves: a checker that says yes to everything would find nothing. */
 static void checkers(void)
 {
-	static const char *const bad[] = { "", "{", "[1,]", "{\"a\" 1}", "\"\n\"", "\"\\x\"", "\"\\u12\"", "01", "nul", "1 2", "\"\377\"", "{a: 1}", "\"" };
-	static const char *const good[] = { "{}", "[]", "[1,-2,\"a\\n\"]", "{\"a\": {\"b\": null}, \"c\": true}", "\"\303\251\\u00e9\"", "0" };
-	static const char *const unsafe[] = { "\033", "\n", "\302\233", "\233", "\342\200\256", "\177", "\300\200", "a\303" };
+	static const char *const bad[] = { "",	 "{",	"[1,]", "{\"a\" 1}", "\"\n\"", "\"\\x\"", "\"\\u12\"",
+					   "01", "nul", "1 2",	"\"\377\"",  "{a: 1}", "\"" };
+	static const char *const good[] = {
+		"{}", "[]", "[1,-2,\"a\\n\"]", "{\"a\": {\"b\": null}, \"c\": true}", "\"\303\251\\u00e9\"", "0"
+	};
+	static const char *const unsafe[] = { "\033",	      "\n",   "\302\233", "\233",
+					      "\342\200\256", "\177", "\300\200", "a\303" };
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		check_true(&c, bad[i], !is_json(bad[i], strlen(bad[i])));
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)

@@ -38,8 +38,10 @@ static void label(const struct type *t, uint32_t i, const char *text, const char
 	if (!check_true(&c, "index within the type's buckets", i < type_agg_buckets(t)))
 		return;
 	w[i] = 1;
-	snprintf(name, sizeof(name), "bits %lld, step %lld, bucket %u", (long long)t->agg.bits, (long long)t->agg.step, i);
-	snprintf(want, sizeof(want), "%-16s%8d |%.52s|\n", text, 1, "@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@");
+	snprintf(name, sizeof(name), "bits %lld, step %lld, bucket %u", (long long)t->agg.bits, (long long)t->agg.step,
+		 i);
+	snprintf(want, sizeof(want), "%-16s%8d |%.52s|\n", text, 1,
+		 "@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@");
 	out_hist_text(t, w, &b);
 	check_text(&c, name, want, &b);
 	snprintf(want, sizeof(want), "[{%s\"count\": 1}]", json);
@@ -83,7 +85,8 @@ static void powers(void)
 		{ 2, 4096, "[4K, 5K)", "\"min\": 4096, \"max\": 5119, " },
 		{ 5, 63, "[63]", "\"min\": 63, \"max\": 63, " },
 		{ 5, 64, "[64, 66)", "\"min\": 64, \"max\": 65, " },
-		{ 5, UINT64_MAX, "[16128P, 16384P)", "\"min\": 18158513697557839872, \"max\": \"18446744073709551615\", " },
+		{ 5, UINT64_MAX, "[16128P, 16384P)",
+		  "\"min\": 18158513697557839872, \"max\": \"18446744073709551615\", " },
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct type *t = mk_hist(&a, rows[i].bits);
@@ -161,11 +164,17 @@ static void bars(void)
 #define BAR52 "@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@"
 #define BAR0  "                                                    "
 	check_text(&c, "rows from the first to the last that is not empty",
-		   "(..., 0)               1 |" BAR52 "|\n[0]                    1 |" BAR52 "|\n[1]                    0 |" BAR0 "|\n"
-		   "[2, 4)                 1 |" BAR52 "|\n[4, 8)                 0 |" BAR0 "|\n[8, 16)                0 |" BAR0 "|\n"
-		   "[16, 32)               0 |" BAR0 "|\n[32, 64)               0 |" BAR0 "|\n[64, 128)              0 |" BAR0 "|\n"
-		   "[128, 256)             0 |" BAR0 "|\n[256, 512)             0 |" BAR0 "|\n[512, 1K)              0 |" BAR0 "|\n"
-		   "[1K, 2K)               0 |" BAR0 "|\n[2K, 4K)               0 |" BAR0 "|\n[4K, 8K)               1 |" BAR52 "|\n", &b);
+		   "(..., 0)               1 |" BAR52 "|\n[0]                    1 |" BAR52
+		   "|\n[1]                    0 |" BAR0 "|\n"
+		   "[2, 4)                 1 |" BAR52 "|\n[4, 8)                 0 |" BAR0
+		   "|\n[8, 16)                0 |" BAR0 "|\n"
+		   "[16, 32)               0 |" BAR0 "|\n[32, 64)               0 |" BAR0
+		   "|\n[64, 128)              0 |" BAR0 "|\n"
+		   "[128, 256)             0 |" BAR0 "|\n[256, 512)             0 |" BAR0
+		   "|\n[512, 1K)              0 |" BAR0 "|\n"
+		   "[1K, 2K)               0 |" BAR0 "|\n[2K, 4K)               0 |" BAR0
+		   "|\n[4K, 8K)               1 |" BAR52 "|\n",
+		   &b);
 	memset(w, 0, 8 * type_agg_buckets(t));
 	out_hist_text(t, w, &b);
 	check_text(&c, "an empty histogram, text", "", &b);

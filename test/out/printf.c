@@ -33,7 +33,8 @@ static void one(const char *fmt, struct type *t, const void *p, uint32_t n, cons
 static void integers(void)
 {
 	N("%d", "42", 42);
-	N("[%5d|%-5d|%05d|%+d|%#x|%o|%c|%hhd|%hx]", "[   42|42   |00042|+42|0xff|10|A|44|1170]", 42, 42, 42, 42, 255, 8, 65, 300, 70000);
+	N("[%5d|%-5d|%05d|%+d|%#x|%o|%c|%hhd|%hx]", "[   42|42   |00042|+42|0xff|10|A|44|1170]", 42, 42, 42, 42, 255, 8,
+	  65, 300, 70000);
 	N("%d %x %lx", "-1 ffffffff ffffffffff", 0xffffffffff, 0xffffffffff, 0xffffffffff);
 	N("%p %p", "0xdead 0", 0xdead, 0);
 	N("%u %lu %llu", "4294967295 18446744073709551615 18446744073709551615", -1, -1, -1);
@@ -86,7 +87,8 @@ static void literals(void)
 	struct event huge = { .kind = EV_PRINTF, .fmt = STR("%1000000000000000000000d"), .fixed_size = 8 };
 	mk_arg(&a, &huge, type_int(&a, 8, true), 0);
 	out_format(&env, &huge, "\1\0\0\0\0\0\0", 8, &b);
-	check_true(&c, "an absurd width does not exhaust memory", b.len > 1000 && b.len <= 1 << 20 && b.s[b.len - 1] == '1');
+	check_true(&c, "an absurd width does not exhaust memory",
+		   b.len > 1000 && b.len <= 1 << 20 && b.s[b.len - 1] == '1');
 	buf_clear(&b);
 }
 
@@ -163,8 +165,15 @@ static void packed(void)
 		uint32_t len;
 		const char *want;
 	} rows[] = {
-		{ 30, "ab|77|12345678..|\033x\n" }, { 29, "ab|77|12345678..|\033x\n" }, { 28, "ab|77|12345678..|\033\n" },
-		{ 22, "ab|77|123|\n" }, { 17, "a|77||\n" }, { 16, "|77||\n" }, { 7, "|0||\n" }, { 1, "|0||\n" }, { 0, "|0||\n" },
+		{ 30, "ab|77|12345678..|\033x\n" },
+		{ 29, "ab|77|12345678..|\033x\n" },
+		{ 28, "ab|77|12345678..|\033\n" },
+		{ 22, "ab|77|123|\n" },
+		{ 17, "a|77||\n" },
+		{ 16, "|77||\n" },
+		{ 7, "|0||\n" },
+		{ 1, "|0||\n" },
+		{ 0, "|0||\n" },
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		char name[40], *copy = malloc(rows[i].len ? rows[i].len : 1);

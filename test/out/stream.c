@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The two formats as streams: every kind of record on its descriptor, maps, messages, the verdict, and writing itself. */
+/* The two formats as streams: every kind of record on its descriptor, maps, messages, the verdict, and writing itself.
+ */
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
@@ -121,21 +122,28 @@ static void map(const char *name, struct out_map m, const char *text, const char
 
 static void maps(void)
 {
-	struct type *i8 = type_int(&a, 8, true), *str = type_string(&a, 8), *h = mk_hist(&a, 0), *lh = mk_lhist(&a, 0, 10, 5);
+	struct type *i8 = type_int(&a, 8, true), *str = type_string(&a, 8), *h = mk_hist(&a, 0),
+		    *lh = mk_lhist(&a, 0, 10, 5);
 	struct type *key = mk_add(&a, mk_add(&a, mk(&a, T_TUPLE, 0), "", str), "", type_int(&a, 1, true));
 	struct type *stats = mk_signed(&a, T_STATS, 16), *avg = mk_signed(&a, T_AVG, 16);
-	uint64_t one = 1, five = 5, big = INT64_MAX, neg = (uint64_t)-9, st[2] = { 10, 2 }, *w = calloc(type_agg_buckets(h), 8);
+	uint64_t one = 1, five = 5, big = INT64_MAX, neg = (uint64_t)-9, st[2] = { 10, 2 },
+		 *w = calloc(type_agg_buckets(h), 8);
 	uint64_t lw[4] = { 0, 8, 0, 4 };
-	struct out_row row = { .value = &five }, keyed[2] = { { "a b\0\0\0\0\0\1", &one }, { "\033\"\0\0\0\0\0\0\2", &five } };
+	struct out_row row = { .value = &five },
+		       keyed[2] = { { "a b\0\0\0\0\0\1", &one }, { "\033\"\0\0\0\0\0\0\2", &five } };
 	struct out_map m = { .name = STR("@x"), .value = i8, .value_size = 8, .rows = &row, .n = 1 };
 	map("scalar", m, "@x: 5\n", "{\"type\": \"map\", \"data\": {\"@x\": 5}}\n");
 	row.value = &big;
-	map("scalar beyond a double", m, "@x: 9223372036854775807\n", "{\"type\": \"map\", \"data\": {\"@x\": \"9223372036854775807\"}}\n");
+	map("scalar beyond a double", m, "@x: 9223372036854775807\n",
+	    "{\"type\": \"map\", \"data\": {\"@x\": \"9223372036854775807\"}}\n");
 	row.value = &neg;
 	m.div = 2;
 	map("divided", m, "@x: -4\n", "{\"type\": \"map\", \"data\": {\"@x\": -4}}\n");
-	m = (struct out_map){ .name = STR("@"), .key = key, .value = mk_signed(&a, T_COUNT, 8), .value_size = 8, .rows = keyed, .n = 2 };
-	map("keyed", m, "@[a b, 1]: 1\n@[\\x1b\", 2]: 5\n", "{\"type\": \"map\", \"data\": {\"@\": {\"a b,1\": 1, \"\\u001b\\\",2\": 5}}}\n");
+	m = (struct out_map){
+		.name = STR("@"), .key = key, .value = mk_signed(&a, T_COUNT, 8), .value_size = 8, .rows = keyed, .n = 2
+	};
+	map("keyed", m, "@[a b, 1]: 1\n@[\\x1b\", 2]: 5\n",
+	    "{\"type\": \"map\", \"data\": {\"@\": {\"a b,1\": 1, \"\\u001b\\\",2\": 5}}}\n");
 	m.n = 0;
 	map("keyed, empty", m, "", "");
 	struct out_row srow = { .value = st }, skeyed = { "k", st };
@@ -149,7 +157,9 @@ static void maps(void)
 	m = (struct out_map){ .name = STR("@a"), .value = avg, .value_size = 16, .rows = &srow, .n = 1, .div = 2 };
 	map("divided avg", m, "@a: 2\n", "{\"type\": \"map\", \"data\": {\"@a\": 2}}\n");
 	struct out_row hrow = { .value = w }, hkeyed[2] = { { "x\0\0\0\0\0\0\0\1", w }, { "y\0\0\0\0\0\0\0\2", w } };
-	m = (struct out_map){ .name = STR("@h"), .value = h, .value_size = type_agg_buckets(h) * 8, .rows = &hrow, .n = 1 };
+	m = (struct out_map){
+		.name = STR("@h"), .value = h, .value_size = type_agg_buckets(h) * 8, .rows = &hrow, .n = 1
+	};
 	map("a zeroed histogram", m, "@h:\n\n", "{\"type\": \"hist\", \"data\": {\"@h\": []}}\n");
 	w[2] = 4;
 #define BAR52 "@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@"
@@ -169,9 +179,11 @@ static void maps(void)
 	struct out_row lrow = { .value = lw };
 	m = (struct out_map){ .name = STR("@l"), .value = lh, .value_size = 32, .rows = &lrow, .n = 1, .div = 4 };
 	map("a linear histogram is not divided", m,
-	    "@l:\n[0, 5)                 8 |" BAR52 "|\n[5, 10)                0 |                                                    |\n"
+	    "@l:\n[0, 5)                 8 |" BAR52
+	    "|\n[5, 10)                0 |                                                    |\n"
 	    "[10, ...)              4 |@@@@@@@@@@@@@@@@@@@@@@@@@@                          |\n\n",
-	    "{\"type\": \"hist\", \"data\": {\"@l\": [{\"min\": 0, \"max\": 4, \"count\": 8},{\"min\": 5, \"max\": 9, \"count\": 0},"
+	    "{\"type\": \"hist\", \"data\": {\"@l\": [{\"min\": 0, \"max\": 4, \"count\": 8},{\"min\": 5, \"max\": 9, "
+	    "\"count\": 0},"
 	    "{\"min\": 10, \"count\": 4}]}}\n");
 	free(w);
 }
@@ -195,9 +207,12 @@ static void messages(void)
 	t.o.ops->message(&t.o, EV_RUNTIME, &d, (struct span){ 1, 14 }, "two lines", 9);
 	take(&t, "a message about two lines", "", "stdin:1-2: WARNING: two lines\nbegin {\n\t$x = f();\n");
 	j.o.ops->message(&j.o, EV_ERRORF, &d, sp, "boo \"1\"", 7);
-	take(&j, "errorf, JSON", "{\"type\": \"errorf\", \"msg\": \"boo \\\"1\\\"\", \"filename\": \"stdin\", \"line\": 2, \"col\": 7}\n", "");
+	take(&j, "errorf, JSON",
+	     "{\"type\": \"errorf\", \"msg\": \"boo \\\"1\\\"\", \"filename\": \"stdin\", \"line\": 2, \"col\": 7}\n",
+	     "");
 	j.o.ops->message(&j.o, EV_WARNF, &d, sp, "w", 1);
-	take(&j, "warnf, JSON", "{\"type\": \"warnf\", \"msg\": \"w\", \"filename\": \"stdin\", \"line\": 2, \"col\": 7}\n", "");
+	take(&j, "warnf, JSON",
+	     "{\"type\": \"warnf\", \"msg\": \"w\", \"filename\": \"stdin\", \"line\": 2, \"col\": 7}\n", "");
 	j.o.ops->message(&j.o, EV_RUNTIME, &d, none, "r", 1);
 	take(&j, "runtime, JSON", "{\"type\": \"runtime_error\", \"msg\": \"r\"}\n", "");
 	t.o.no_warnings = j.o.no_warnings = true;
@@ -240,15 +255,18 @@ static void verdict(void)
 	     "sonde: 2 reads of user memory failed: their values are empty or 0\n"
 	     "sonde: 2 reads of kernel memory failed: their values are empty or 0\n"
 	     "sonde: 2 events were skipped: they came while other ones were being handled on the same CPU (nested)\n"
-	     "sonde: 2 probes did not attach:\nsonde:   kprobe:x\\x1b: Permission denied\nsonde:   uprobe:y: no such symbol\n"
+	     "sonde: 2 probes did not attach:\nsonde:   kprobe:x\\x1b: Permission denied\nsonde:   uprobe:y: no such "
+	     "symbol\n"
 	     "sonde: 2 divisions by zero: their results are 1\n"
 	     "sonde: 2 array indices were out of bounds: their results are 0\n");
 	v.n[LOSS_MAP] = 84;
 	j.o.ops->verdict(&j.o, &v);
 	take(&j, "everything, JSON",
-	     "{\"type\": \"verdict\", \"data\": {\"ring_full\": 2, \"map_full\": 84, \"user_reads_failed\": 2, \"kernel_reads_failed\": 2, "
+	     "{\"type\": \"verdict\", \"data\": {\"ring_full\": 2, \"map_full\": 84, \"user_reads_failed\": 2, "
+	     "\"kernel_reads_failed\": 2, "
 	     "\"skipped\": 2, \"not_attached\": 2, \"divisions_by_zero\": 2, \"out_of_bounds\": 2, "
-	     "\"attach\": [\"kprobe:x\\u001b: Permission denied\",\"uprobe:y: no such symbol\"]}}\n", "");
+	     "\"attach\": [\"kprobe:x\\u001b: Permission denied\",\"uprobe:y: no such symbol\"]}}\n",
+	     "");
 	stop(&t);
 	stop(&j);
 }
@@ -299,7 +317,8 @@ static void writing(void)
 	CHECK(&c, pending(r.out) == 2); /* a message flushes what came before it */
 	take(&r, "full buffering", "a\n", "Attached 1 probe\n");
 
-	/* A non-blocking pipe with a slow reader, and a signal every millisecond: short writes, EAGAIN, EINTR. Nothing is lost. */
+	/* A non-blocking pipe with a slow reader, and a signal every millisecond: short writes, EAGAIN, EINTR. Nothing
+	 * is lost. */
 	struct sigaction sa = { .sa_handler = on_alarm }, old;
 	pthread_t reader;
 	sigset_t alrm;

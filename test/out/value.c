@@ -46,7 +46,8 @@ static void ints(void)
 		{ 8, true, (uint64_t)-((1ll << 53) + 1), "-9007199254740993", "\"-9007199254740993\"" },
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		both(rows[i].text, type_int(&a, rows[i].size, rows[i].sg), &rows[i].x, rows[i].size, rows[i].text, rows[i].json);
+		both(rows[i].text, type_int(&a, rows[i].size, rows[i].sg), &rows[i].x, rows[i].size, rows[i].text,
+		     rows[i].json);
 	both("int, short by a byte", type_int(&a, 4, true), "\1\1\1", 3, "0", "0");
 	both("int, no bytes", type_int(&a, 8, true), "", 0, "0", "0");
 	both("true", type_bool(&a), "\1", 1, "true", "true");
@@ -97,8 +98,10 @@ static void strings(void)
 	S("bidi embedding", "\342\200\252\342\200\253\342\200\254\342\200\255",
 	  "\\xe2\\x80\\xaa\\xe2\\x80\\xab\\xe2\\x80\\xac\\xe2\\x80\\xad", "\\u202a\\u202b\\u202c\\u202d");
 	S("bidi isolate", "\342\201\246\342\201\251", "\\xe2\\x81\\xa6\\xe2\\x81\\xa9", "\\u2066\\u2069");
-	S("direction marks", "\342\200\216\342\200\217\330\234", "\\xe2\\x80\\x8e\\xe2\\x80\\x8f\\xd8\\x9c", "\\u200e\\u200f\\u061c");
-	S("zero width", "\342\200\213\342\200\215\357\273\277", "\\xe2\\x80\\x8b\\xe2\\x80\\x8d\\xef\\xbb\\xbf", "\\u200b\\u200d\\ufeff");
+	S("direction marks", "\342\200\216\342\200\217\330\234", "\\xe2\\x80\\x8e\\xe2\\x80\\x8f\\xd8\\x9c",
+	  "\\u200e\\u200f\\u061c");
+	S("zero width", "\342\200\213\342\200\215\357\273\277", "\\xe2\\x80\\x8b\\xe2\\x80\\x8d\\xef\\xbb\\xbf",
+	  "\\u200b\\u200d\\ufeff");
 	S("line and paragraph", "\342\200\250\342\200\251", "\\xe2\\x80\\xa8\\xe2\\x80\\xa9", "\\u2028\\u2029");
 	S("invisible tags", "\363\240\201\201", "\\xf3\\xa0\\x81\\x81", "\\udb40\\udc41");
 #undef S
@@ -107,7 +110,8 @@ static void strings(void)
 	struct type *buf = type_buffer(&a, 4 + 8);
 	both("buffer", buf, "\4\0\0\0a\0\377~zzzz", 12, "a\\x00\\xff~", "[97,0,-1,126]");
 	both("buffer, empty", buf, "\0\0\0\0zzzzzzzz", 12, "", "[]");
-	both("buffer that claims more than its type", buf, "\377\377\377\377abcdefgh", 12, "abcdefgh", "[97,98,99,100,101,102,103,104]");
+	both("buffer that claims more than its type", buf, "\377\377\377\377abcdefgh", 12, "abcdefgh",
+	     "[97,98,99,100,101,102,103,104]");
 	both("buffer that claims more than there is", buf, "\10\0\0\0ab", 6, "ab", "[97,98]");
 	both("buffer without its length", buf, "\10\0", 2, "", "[]");
 }
@@ -118,7 +122,8 @@ static void composites(void)
 	both("array", type_array(&a, type_int(&a, 2, true), 3), "\1\0\377\377\3\0", 6, "[1,-1,3]", "[1,-1,3]");
 	both("array, cut", type_array(&a, i4, 3), "\1\0\0\0\2\0\0\0", 8, "[1,2]", "[1,2]");
 	both("array, no bytes", type_array(&a, i4, 0xffffff), "", 0, "[]", "[]");
-	both("array of arrays", type_array(&a, type_array(&a, i1, 2), 2), "\1\2\3\4", 4, "[[1,2],[3,4]]", "[[1,2],[3,4]]");
+	both("array of arrays", type_array(&a, type_array(&a, i1, 2), 2), "\1\2\3\4", 4, "[[1,2],[3,4]]",
+	     "[[1,2],[3,4]]");
 	struct type *in = mk_add(&a, mk_add(&a, mk(&a, T_TUPLE, 0), "", i1), "", i1);
 	struct type *t = mk(&a, T_TUPLE, 0);
 	mk_add(&a, mk_add(&a, mk_add(&a, mk_add(&a, t, "", i8), "", type_string(&a, 2)), "", in), "", type_bool(&a));
@@ -134,18 +139,24 @@ static void composites(void)
 	/* struct { int x; char c[4]; unsigned char u[4]; struct { void *p; } in; void *ptr; enum e e; bool b; } */
 	struct type *sub = mk_add(&a, mk(&a, T_STRUCT, 0), "p", type_ptr(&a, i4, AS_KERNEL));
 	struct type *s = mk(&a, T_STRUCT, 0);
-	mk_add(&a, mk_add(&a, mk_add(&a, s, "x", i4), "c", type_string(&a, 4)), "u", type_array(&a, type_int(&a, 1, false), 4));
+	mk_add(&a, mk_add(&a, mk_add(&a, s, "x", i4), "c", type_string(&a, 4)), "u",
+	       type_array(&a, type_int(&a, 1, false), 4));
 	mk_add(&a, mk_add(&a, s, "in", sub), "ptr", type_ptr(&a, i4, AS_KERNEL));
 	mk_add(&a, mk_add(&a, s, "e", mk_signed(&a, T_ENUM, 4)), "b", type_bool(&a));
-	both("struct", s, (char[48]){ 0 }, 48, "{ .x = 0, .c = , .u = [0,0,0,0], .in = { .p = 0x0 }, .ptr = 0x0, .e = 0, .b = false }",
+	both("struct", s, (char[48]){ 0 }, 48,
+	     "{ .x = 0, .c = , .u = [0,0,0,0], .in = { .p = 0x0 }, .ptr = 0x0, .e = 0, .b = false }",
 	     "{\"x\": 0, \"c\": \"\", \"u\": [0,0,0,0], \"in\": {\"p\": 0}, \"ptr\": 0, \"e\": 0, \"b\": false}");
 
 	/* bit-fields: unsigned lo : 3, mid : 5; signed hi : 4 */
 	struct type *bits = mk(&a, T_STRUCT, 4);
-	vec_push(&a, &bits->fields, ((struct field){ .name = STR("lo"), .type = type_int(&a, 4, false), .bit_size = 3 }));
-	vec_push(&a, &bits->fields, ((struct field){ .name = STR("mid"), .type = type_int(&a, 4, false), .bit_offset = 3, .bit_size = 5 }));
+	vec_push(&a, &bits->fields,
+		 ((struct field){ .name = STR("lo"), .type = type_int(&a, 4, false), .bit_size = 3 }));
+	vec_push(
+	    &a, &bits->fields,
+	    ((struct field){ .name = STR("mid"), .type = type_int(&a, 4, false), .bit_offset = 3, .bit_size = 5 }));
 	vec_push(&a, &bits->fields, ((struct field){ .name = STR("hi"), .type = i4, .bit_offset = 8, .bit_size = 4 }));
-	both("bit-fields", bits, "\xad\x0e\0\0", 4, "{ .lo = 5, .mid = 21, .hi = -2 }", "{\"lo\": 5, \"mid\": 21, \"hi\": -2}");
+	both("bit-fields", bits, "\xad\x0e\0\0", 4, "{ .lo = 5, .mid = 21, .hi = -2 }",
+	     "{\"lo\": 5, \"mid\": 21, \"hi\": -2}");
 
 	/* members of an anonymous union stand among the others */
 	struct type *un = mk(&a, T_STRUCT, 4), *outer = mk(&a, T_STRUCT, 8);
@@ -154,11 +165,13 @@ static void composites(void)
 	vec_push(&a, &un->fields, ((struct field){ .name = STR("b"), .type = i1 }));
 	vec_push(&a, &outer->fields, ((struct field){ .name = STR("k"), .type = i4 }));
 	vec_push(&a, &outer->fields, ((struct field){ .type = un, .offset = 4 }));
-	both("anonymous union", outer, "\1\0\0\0\2\1\0\0", 8, "{ .k = 1, .i = 258, .b = 2 }", "{\"k\": 1, \"i\": 258, \"b\": 2}");
+	both("anonymous union", outer, "\1\0\0\0\2\1\0\0", 8, "{ .k = 1, .i = 258, .b = 2 }",
+	     "{\"k\": 1, \"i\": 258, \"b\": 2}");
 
 	/* a tracepoint's dynamic string: offset 8, length 3 */
 	struct type *dyn = mk(&a, T_STRUCT, 8);
-	vec_push(&a, &dyn->fields, ((struct field){ .name = STR("n"), .type = type_string(&a, 0), .offset = 4, .data_loc = true }));
+	vec_push(&a, &dyn->fields,
+		 ((struct field){ .name = STR("n"), .type = type_string(&a, 0), .offset = 4, .data_loc = true }));
 	both("data_loc", dyn, "\0\0\0\0\10\0\3\0hi\0x", 12, "{ .n = hi }", "{\"n\": \"hi\"}");
 	both("data_loc beyond the record", dyn, "\0\0\0\0\20\0\377\377hi", 10, "{ .n =  }", "{\"n\": \"\"}");
 
@@ -273,9 +286,11 @@ static void names(void)
 	char frames[24] = { 2 };
 	put(frames, 8, 0x1234, 8);
 	put(frames, 16, 0xabc, 8);
-	both("kernel stack of two", st, frames, 24, "\n        0x1234\n        0xabc\n", "\"\\n        0x1234\\n        0xabc\\n\"");
+	both("kernel stack of two", st, frames, 24, "\n        0x1234\n        0xabc\n",
+	     "\"\\n        0x1234\\n        0xabc\\n\"");
 	frames[0] = 100;
-	both("a stack that claims more", st, frames, 24, "\n        0x1234\n        0xabc\n", "\"\\n        0x1234\\n        0xabc\\n\"");
+	both("a stack that claims more", st, frames, 24, "\n        0x1234\n        0xabc\n",
+	     "\"\\n        0x1234\\n        0xabc\\n\"");
 }
 
 static void aggregations(void)
@@ -310,7 +325,8 @@ static void keys(void)
 {
 	struct type *i1 = type_int(&a, 1, true), *i8 = type_int(&a, 8, true);
 	key("key", i1, "\377", "-1");
-	struct type *t = mk_add(&a, mk_add(&a, mk_add(&a, mk(&a, T_TUPLE, 0), "", i8), "", type_string(&a, 2)), "", type_bool(&a));
+	struct type *t =
+	    mk_add(&a, mk_add(&a, mk_add(&a, mk(&a, T_TUPLE, 0), "", i8), "", type_string(&a, 2)), "", type_bool(&a));
 	key("tuple key", t, "\1\0\0\0\0\0\0\0x\0\1\0\0\0\0\0", "1, x, true");
 	struct type *in = mk_add(&a, mk_add(&a, mk(&a, T_TUPLE, 0), "", i1), "", i1);
 	key("tuple in a tuple key", mk_add(&a, mk_add(&a, mk(&a, T_TUPLE, 0), "", in), "", i1), "\1\2\3", "(1, 2), 3");

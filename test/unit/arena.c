@@ -19,7 +19,9 @@ static void blocks(void)
 {
 	struct arena a;
 	arena_init(&a);
-	static const size_t sizes[] = { 0, 1, 15, 16, 17, 100, 16000, 16384, 16385, 100000, 1 << 20, (1 << 20) + 1, 5 << 20, 3, 3 };
+	static const size_t sizes[] = { 0,	 1,	15,    16,     17,	100,
+					16000,	 16384, 16385, 100000, 1 << 20, (1 << 20) + 1,
+					5 << 20, 3,	3 };
 	enum { N = sizeof(sizes) / sizeof(sizes[0]) };
 	char *p[N];
 	bool good = true;

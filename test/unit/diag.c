@@ -29,14 +29,16 @@ static void places(void)
 	    "stdin:1:17-25: ERROR: text\nbegin { $x = 5; $x = \"a\"; }\n                ~~~~~~~~\n");
 	one("the first byte", STR("abc"), 0, 1, "stdin:1:1-2: ERROR: text\nabc\n~\n");
 	one("the last byte, no newline", STR("abc"), 2, 3, "stdin:1:3-4: ERROR: text\nabc\n  ~\n");
-	one("zero width", STR("begin { $x = 5 }\n"), 14, 14, "stdin:1:15-15: ERROR: text\nbegin { $x = 5 }\n              \n");
+	one("zero width", STR("begin { $x = 5 }\n"), 14, 14,
+	    "stdin:1:15-15: ERROR: text\nbegin { $x = 5 }\n              \n");
 	one("zero width at the end of the text", STR("abc"), 3, 3, "stdin:1:4-4: ERROR: text\nabc\n   \n");
 	one("zero width behind the last newline", STR("abc\n"), 4, 4, "stdin:2:1-1: ERROR: text\n\n\n");
 	one("an empty source", STR(""), 0, 0, "stdin:1:1-1: ERROR: text\n\n\n");
 	one("beyond the source", STR("abc"), 50, 60, "stdin:1:4-4: ERROR: text\nabc\n   \n");
 	one("the newline itself", STR("ab\ncd\n"), 2, 3, "stdin:1-2: ERROR: text\nab\ncd\n");
 	one("the second line", STR("ab\ncd\n"), 3, 5, "stdin:2:1-3: ERROR: text\ncd\n~~\n");
-	one("tabs before and in the span", STR("\ta\tbc\n"), 1, 4, "stdin:1:2-5: ERROR: text\n    a    bc\n    ~~~~~~\n");
+	one("tabs before and in the span", STR("\ta\tbc\n"), 1, 4,
+	    "stdin:1:2-5: ERROR: text\n    a    bc\n    ~~~~~~\n");
 	one("a tab alone", STR("\t\tx\n"), 1, 2, "stdin:1:2-3: ERROR: text\n        x\n    ~~~~\n");
 	one("several lines, tabs kept", STR("a\n\tb {\n\t\tc\n}\n"), 3, 12,
 	    "stdin:2-4: ERROR: text\n\tb {\n\t\tc\n}\n");
@@ -92,14 +94,18 @@ static void order(void)
 	CHECK(&c, d.n_errors == 2 && d.n_warnings == 2);
 	d.no_warnings = true;
 	diag_render(&d, &b, true, true);
-	check_text(&c, "colours, ids, no warnings",
-		   "\033[31ma.bt:1:5-8: ERROR: first error [CONTEXT]\033[0m\none two\n    ~~~\nHINT: do this\nHINT: or that\n"
-		   "\033[31mstdlib/base.bt:2:1-5: ERROR: expanded from [CONTEXT]\033[0m\nfive\n~~~~\n"
-		   "\033[31ma.bt:2:1-6: ERROR: system() is an unsafe function being used in safe mode [UNSAFE]\033[0m\nthree\n~~~~~\n", &b);
+	check_text(
+	    &c, "colours, ids, no warnings",
+	    "\033[31ma.bt:1:5-8: ERROR: first error [CONTEXT]\033[0m\none two\n    ~~~\nHINT: do this\nHINT: or that\n"
+	    "\033[31mstdlib/base.bt:2:1-5: ERROR: expanded from [CONTEXT]\033[0m\nfive\n~~~~\n"
+	    "\033[31ma.bt:2:1-6: ERROR: system() is an unsafe function being used in safe mode "
+	    "[UNSAFE]\033[0m\nthree\n~~~~~\n",
+	    &b);
 	begin(&d, "a.bt", STR("one"));
 	diag_add(&d, D_DISCARDED, (struct span){ 1, 4 });
 	diag_render(&d, &b, true, false);
-	check_text(&c, "a warning in colour", "\033[33ma.bt:1:1-4: WARNING: Return value discarded.\033[0m\none\n~~~\n", &b);
+	check_text(&c, "a warning in colour", "\033[33ma.bt:1:1-4: WARNING: Return value discarded.\033[0m\none\n~~~\n",
+		   &b);
 	begin(&d, "a.bt", STR("one"));
 	diag_hint(&d, "a hint on nothing");
 	diag_render(&d, &b, false, false);

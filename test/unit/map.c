@@ -37,7 +37,8 @@ int main(void)
 	CHECK(&c, map_get(&m, STR("")) == &other);
 	map_put(&a, &m, STR("a\0b"), &values[1]);
 	map_put(&a, &m, STR("a\0c"), &values[2]);
-	CHECK(&c, map_get(&m, STR("a\0b")) == &values[1] && map_get(&m, STR("a\0c")) == &values[2] && map_get(&m, STR("a")) == NULL);
+	CHECK(&c, map_get(&m, STR("a\0b")) == &values[1] && map_get(&m, STR("a\0c")) == &values[2] &&
+		      map_get(&m, STR("a")) == NULL);
 	map_put(&a, &m, STR("null"), NULL);
 	CHECK(&c, map_get(&m, STR("null")) == NULL);
 
@@ -47,7 +48,8 @@ int main(void)
 		map_put(&a, &names, str_of(words[i]), &other);
 	CHECK(&c, strcmp(map_nearest(&names, STR("coutn")), "count") == 0);
 	CHECK(&c, strcmp(map_nearest(&names, STR("pritn")), "print") == 0);
-	CHECK(&c, strcmp(map_nearest(&names, STR("prinf")), "printf") == 0 || strcmp(map_nearest(&names, STR("prinf")), "print") == 0);
+	CHECK(&c, strcmp(map_nearest(&names, STR("prinf")), "printf") == 0 ||
+		      strcmp(map_nearest(&names, STR("prinf")), "print") == 0);
 	CHECK(&c, strcmp(map_nearest(&names, STR("sum")), "sum") == 0);
 	CHECK(&c, strcmp(map_nearest(&names, STR("sun")), "sum") == 0);
 	CHECK(&c, map_nearest(&names, STR("xyzzy")) == NULL);

@@ -25,11 +25,28 @@ static void matching(void)
 		const char *p, *s;
 		bool yes;
 	} rows[] = {
-		{ "", "", true }, { "", "a", false }, { "a", "", false }, { "*", "", true }, { "*", "abc", true }, { "?", "", false },
-		{ "?", "a", true }, { "a*c", "abc", true }, { "a*c", "ac", true }, { "a*c", "abcd", false }, { "*b*", "abc", true },
-		{ "sys_enter_*", "sys_enter_openat", true }, { "sys_enter_*", "sys_exit_openat", false }, { "*?", "", false },
-		{ "a**b", "ab", true }, { "*a?", "aab", true }, { "a*b*c", "aXbYbZc", true }, { "*ab", "aab", true }, { "?*", "x", true },
-		{ "*", "*", true }, { "a*", "a*b", true }, { "\\*", "*", false },
+		{ "", "", true },
+		{ "", "a", false },
+		{ "a", "", false },
+		{ "*", "", true },
+		{ "*", "abc", true },
+		{ "?", "", false },
+		{ "?", "a", true },
+		{ "a*c", "abc", true },
+		{ "a*c", "ac", true },
+		{ "a*c", "abcd", false },
+		{ "*b*", "abc", true },
+		{ "sys_enter_*", "sys_enter_openat", true },
+		{ "sys_enter_*", "sys_exit_openat", false },
+		{ "*?", "", false },
+		{ "a**b", "ab", true },
+		{ "*a?", "aab", true },
+		{ "a*b*c", "aXbYbZc", true },
+		{ "*ab", "aab", true },
+		{ "?*", "x", true },
+		{ "*", "*", true },
+		{ "a*", "a*b", true },
+		{ "\\*", "*", false },
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		char name[80];
@@ -70,9 +87,22 @@ static void distance(void)
 		const char *a, *b;
 		int max, want;
 	} rows[] = {
-		{ "", "", 3, 0 }, { "abc", "abc", 3, 0 }, { "", "ab", 3, 2 }, { "ab", "", 3, 2 }, { "kitten", "sitting", 5, 3 },
-		{ "kitten", "sitting", 3, 3 }, { "kitten", "sitting", 2, 3 }, { "coutn", "count", 3, 1 }, { "abcd", "badc", 4, 2 }, { "ab", "ba", 0, 1 }, { "xab", "ba", 4, 2 }, { "prnt", "print", 3, 1 },
-		{ "abcdef", "x", 2, 3 }, { "a", "b", 0, 1 }, { "a", "a", 0, 0 }, { "flaw", "lawn", 4, 2 },
+		{ "", "", 3, 0 },
+		{ "abc", "abc", 3, 0 },
+		{ "", "ab", 3, 2 },
+		{ "ab", "", 3, 2 },
+		{ "kitten", "sitting", 5, 3 },
+		{ "kitten", "sitting", 3, 3 },
+		{ "kitten", "sitting", 2, 3 },
+		{ "coutn", "count", 3, 1 },
+		{ "abcd", "badc", 4, 2 },
+		{ "ab", "ba", 0, 1 },
+		{ "xab", "ba", 4, 2 },
+		{ "prnt", "print", 3, 1 },
+		{ "abcdef", "x", 2, 3 },
+		{ "a", "b", 0, 1 },
+		{ "a", "a", 0, 0 },
+		{ "flaw", "lawn", 4, 2 },
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		char name[80];
@@ -180,10 +210,11 @@ static void escaping(void)
 		else if (cp < 0x800)
 			u[n++] = (unsigned char)(0xc0 | cp >> 6), u[n++] = 0x80 | (cp & 63);
 		else if (cp < 0x10000)
-			u[n++] = (unsigned char)(0xe0 | cp >> 12), u[n++] = 0x80 | (cp >> 6 & 63), u[n++] = 0x80 | (cp & 63);
-		else
-			u[n++] = (unsigned char)(0xf0 | cp >> 18), u[n++] = 0x80 | (cp >> 12 & 63), u[n++] = 0x80 | (cp >> 6 & 63),
+			u[n++] = (unsigned char)(0xe0 | cp >> 12), u[n++] = 0x80 | (cp >> 6 & 63),
 			u[n++] = 0x80 | (cp & 63);
+		else
+			u[n++] = (unsigned char)(0xf0 | cp >> 18), u[n++] = 0x80 | (cp >> 12 & 63),
+			u[n++] = 0x80 | (cp >> 6 & 63), u[n++] = 0x80 | (cp & 63);
 		buf_clear(&b);
 		buf_add_safe(&b, u, n, false);
 		bool same = b.len == n && memcmp(b.s, u, n) == 0;
@@ -192,7 +223,8 @@ static void escaping(void)
 		same ? passed++ : escaped++;
 		if (cp < 0x80)
 			good &= same == (cp >= 0x20 && cp != 0x7f);
-		if ((cp >= 0x80 && cp < 0xa0) || (cp >= 0xd800 && cp < 0xe000) || (cp >= 0x202a && cp <= 0x202e) || (cp >= 0x2066 && cp <= 0x2069))
+		if ((cp >= 0x80 && cp < 0xa0) || (cp >= 0xd800 && cp < 0xe000) || (cp >= 0x202a && cp <= 0x202e) ||
+		    (cp >= 0x2066 && cp <= 0x2069))
 			good &= hex;
 		buf_clear(&b);
 		buf_add_json(&b, u, n);
@@ -201,7 +233,8 @@ static void escaping(void)
 	}
 	check_true(&c, "every code point", good);
 	/* controls 65, surrogates 2048, and the invisible ones */
-	check_true(&c, "few are escaped", escaped > 2048 + 65 && escaped < 2048 + 65 + 200 && passed + escaped == 0x110000);
+	check_true(&c, "few are escaped",
+		   escaped > 2048 + 65 && escaped < 2048 + 65 + 200 && passed + escaped == 0x110000);
 
 	/* No two bytes together can come out as a control. */
 	good = true;
@@ -212,7 +245,8 @@ static void escaping(void)
 		for (size_t i = 0; i < b.len; i++) {
 			unsigned char u = (unsigned char)b.s[i];
 			/* what is not ASCII must be a whole sequence that begins U+00A0 or above */
-			if (u < 0x20 || u == 0x7f || (u >= 0x80 && (u < 0xc2 || i + 1 >= b.len || ((unsigned char)b.s[i + 1] & 0xc0) != 0x80)))
+			if (u < 0x20 || u == 0x7f ||
+			    (u >= 0x80 && (u < 0xc2 || i + 1 >= b.len || ((unsigned char)b.s[i + 1] & 0xc0) != 0x80)))
 				good = false;
 			if (u == 0xc2)
 				good &= (unsigned char)b.s[i + 1] >= 0xa0;
