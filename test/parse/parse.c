@@ -50,8 +50,10 @@ static void show(const char *path, const char *text, size_t n, bool tokens)
 		ast_print(parse_program(&a, &d, src), &tree, false);
 	printf("=== %s\n", slash ? slash + 1 : path);
 	diag_render(&d, &out, false, true);
-	fwrite(out.s, 1, out.len, stdout);
-	fwrite(tree.s, 1, tree.len, stdout);
+	if (out.len)
+		fwrite(out.s, 1, out.len, stdout);
+	if (tree.len)
+		fwrite(tree.s, 1, tree.len, stdout);
 	buf_fini(&out);
 	buf_fini(&tree);
 	arena_fini(&a);
