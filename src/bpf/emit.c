@@ -1,30 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Instruction selection and encoding, from IR and locations straight to BPF:
- * two-address forms, immediates, fused compare-and-branch, parallel copies for
- * call arguments and PHIs, branch offsets patched at the end of the function.
- * r0 and r5 are free for this file at every point between instructions.
+ * Encoding, from IR, selection and locations straight to BPF: two-address
+ * forms, immediates, fused compare-and-branch. r5 is free for this file at
+ * every point between instructions; r0 only where back_needs_r0 asked for it,
+ * the value itself is there, or at calls and returns: put() checks that.
  */
-#include "bpf/back.h"
+#include "bpf/emit_priv.h"
 
-enum { R0, R1, R5 = 5, R10 = 10 };
-
-struct jump {
-	uint32_t insn, block;
-};
-struct emit {
-	struct back *b;
-	struct emit_out *out;
-	struct bpf_code *code;
-	struct span span;
-	VEC(struct jump) jumps;
-	uint32_t *block_insn;
-	uint32_t first;
-};
-
-static uint32_t put(struct emit *e, uint8_t code, uint8_t dst, uint8_t src, int16_t off, int32_t imm)
+uint32_t put(struct emit *e, uint8_t code, unsigned dst, unsigned src, int16_t off, int32_t imm)
 {
 	struct bpf_code *c = e->code;
+	unsigned cls = BPF_CLASS(code);
+	bool writes_r0 = dst == R0 && (cls == BPF_ALU || cls == BPF_ALU64 || cls == BPF_LD || cls == BPF_LDX);
+	if (writes_r0 && !e->may_r0)
+		e->b->error = arena_printf(e->b->arena, "%s: instruction %u writes r0", e->b->f->name, c->insns.n);
 	if (c->lines.n == 0 || vec_last(&c->lines).span.lo != e->span.lo || vec_last(&c->lines).span.hi != e->span.hi ||
 	    c->insns.n == e->first)
 		vec_push(e->b->arena, &c->lines, ((struct bpf_line){ c->insns.n, e->span }));
@@ -33,114 +22,104 @@ static uint32_t put(struct emit *e, uint8_t code, uint8_t dst, uint8_t src, int1
 	return c->insns.n - 1;
 }
 
-static void put_imm64(struct emit *e, unsigned dst, unsigned pseudo, uint32_t lo, uint32_t hi)
-{
-	put(e, BPF_LD | BPF_DW | BPF_IMM, (uint8_t)dst, (uint8_t)pseudo, 0, (int32_t)lo);
-	struct bpf_insn i = { .imm = (int32_t)hi };
-	vec_push(e->b->arena, &e->code->insns, i);
-}
-
-static void put_mov(struct emit *e, unsigned dst, unsigned src)
+void put_mov(struct emit *e, unsigned dst, unsigned src)
 {
 	if (dst != src)
-		put(e, BPF_ALU64 | BPF_MOV | BPF_X, (uint8_t)dst, (uint8_t)src, 0, 0);
+		put(e, BPF_ALU64 | BPF_MOV | BPF_X, dst, src, 0, 0);
 }
 
-static const struct ins *emit_ins(const struct emit *e, ref r)
+uint32_t put_jump(struct emit *e, unsigned op, unsigned reg, int32_t imm)
 {
-	return &e->b->f->ins.v[r];
+	return put(e, (uint8_t)(BPF_JMP | op | BPF_K), reg, 0, 0, imm);
 }
 
-static bool emit_fits(int64_t v)
+void put_land(struct emit *e, uint32_t jump)
 {
-	return v == (int32_t)v;
+	e->code->insns.v[jump].off = (int16_t)(e->code->insns.n - jump - 1);
 }
 
-static bool emit_imm(const struct emit *e, ref r, int32_t *ret)
-{
-	const struct ins *i = emit_ins(e, r);
-	if (i->op != OP_CONST || !emit_fits(i->imm))
-		return false;
-	*ret = (int32_t)i->imm;
-	return true;
-}
-
-static uint8_t mem_size(unsigned w)
+uint8_t mem_size(unsigned w)
 {
 	return w == 1 ? BPF_B : w == 2 ? BPF_H : w == 4 ? BPF_W : BPF_DW;
 }
 
-/* Make a value in register `dst`, from wherever it lives. */
-static void emit_into(struct emit *e, unsigned dst, ref v)
+/* -- where results go, and what needs a second scratch register -- */
+
+static bool emit_in_reg(const struct back *b, ref v)
 {
-	const struct ins *i = emit_ins(e, v);
-	const struct loc *l = &e->b->loc[v];
-	if (l->kind == LOC_REG) {
-		put_mov(e, dst, l->reg);
-	} else if (l->kind == LOC_SPILL) {
-		put(e, BPF_LDX | BPF_MEM | BPF_DW, (uint8_t)dst, R10, l->off, 0);
-	} else if (i->op == OP_CONST) {
-		if (emit_fits(i->imm))
-			put(e, BPF_ALU64 | BPF_MOV | BPF_K, (uint8_t)dst, 0, 0, (int32_t)i->imm);
-		else if (i->imm > 0 && i->imm <= UINT32_MAX)
-			put(e, BPF_ALU | BPF_MOV | BPF_K, (uint8_t)dst, 0, 0, (int32_t)(uint32_t)i->imm);
-		else
-			put_imm64(e, dst, 0, (uint32_t)i->imm, (uint32_t)((uint64_t)i->imm >> 32));
-	} else if (i->op == OP_SLOT) {
-		put_mov(e, dst, R10);
-		put(e, BPF_ALU64 | BPF_ADD | BPF_K, (uint8_t)dst, 0, 0, e->b->slot_off[i->imm]);
-	} else if (i->op == OP_MAPREF || i->op == OP_MAPVAL) {
-		bool val = i->op == OP_MAPVAL;
-		struct bpf_reloc r = { val ? REL_MAPVAL : REL_MAP, e->code->insns.n, val ? i->aux : (uint32_t)i->imm,
-				       val ? (uint32_t)i->imm : 0 };
-		vec_push(e->b->arena, &e->code->relocs, r);
-		put_imm64(e, dst, val ? BPF_PSEUDO_MAP_VALUE : BPF_PSEUDO_MAP_FD, 0, val ? (uint32_t)i->imm : 0);
-	} else if (i->op == OP_FNREF) {
-		vec_push(e->b->arena, &e->out->fn_refs, ((struct fn_ref){ e->code->insns.n, (uint32_t)i->imm, false }));
-		put_imm64(e, dst, BPF_PSEUDO_FUNC, 0, 0);
-	} else {
-		put(e, BPF_ALU64 | BPF_MOV | BPF_K, (uint8_t)dst, 0, 0, 0);
-	}
+	return b->loc[v].kind == LOC_REG;
 }
 
-/* A register that holds the value: its own, or `scratch`. */
-static unsigned emit_reg(struct emit *e, ref v, unsigned scratch)
+static bool emit_is_imm(const struct back *b, ref v)
 {
-	if (e->b->loc[v].kind == LOC_REG)
-		return e->b->loc[v].reg;
-	emit_into(e, scratch, v);
-	return scratch;
+	int32_t imm;
+	return back_imm(b, v, &imm);
 }
 
-/* Base register and offset of a memory operand. */
-static unsigned emit_base(struct emit *e, ref p, int64_t *off, unsigned scratch)
+/* A comparison of two values that both take a scratch register to read. */
+static bool emit_operands_need_r0(const struct back *b, ref r)
 {
-	const struct ins *i = emit_ins(e, p);
-	if (i->op == OP_SLOT) {
-		*off += e->b->slot_off[i->imm];
-		return R10;
-	}
-	if (i->op == OP_MAPVAL && *off) { /* fold the offset into the address */
-		struct bpf_reloc r = { REL_MAPVAL, e->code->insns.n, i->aux, (uint32_t)(i->imm + *off) };
-		vec_push(e->b->arena, &e->code->relocs, r);
-		put_imm64(e, scratch, BPF_PSEUDO_MAP_VALUE, 0, (uint32_t)(i->imm + *off));
-		*off = 0;
-		return scratch;
-	}
-	unsigned r = emit_reg(e, p, scratch);
-	if (*off < -32768 || *off > 32767) {
-		put_mov(e, scratch, r);
-		put(e, BPF_ALU64 | BPF_ADD | BPF_K, (uint8_t)scratch, 0, 0, (int32_t)*off);
-		*off = 0;
-		return scratch;
-	}
-	return r;
+	ref leaves[8];
+	unsigned n = back_leaves(b, r, leaves), loose = 0;
+	for (unsigned k = 0; k < n; k++)
+		loose += !emit_in_reg(b, leaves[k]) && (k == 0 || !emit_is_imm(b, leaves[k]));
+	return loose > 1;
 }
 
-/* Where to compute a result: its register, or r0 (then emit_done stores it). */
-static unsigned emit_dst(const struct emit *e, ref v)
+static bool emit_is_sdiv(const struct back *b, const struct ins *i)
 {
-	return e->b->loc[v].kind == LOC_REG ? e->b->loc[v].reg : R0;
+	return (i->op == OP_SDIV || i->op == OP_SMOD) && !b->target->cpu_v4;
+}
+
+static bool emit_stores_imm(const struct ins *i, const struct ins *v)
+{
+	return v->op == OP_CONST && (v->imm == (int32_t)v->imm || i->w <= 4);
+}
+
+/* PHI copies on the way from `blk` to its only successor: do any move from stack to stack? */
+static bool emit_phis_need_r0(const struct back *b, uint32_t blk, uint32_t to)
+{
+	const struct block *x = &b->f->blocks.v[to];
+	for (uint32_t k = 0; k < x->ins.n && back_ins(b, x->ins.v[k])->op == OP_PHI; k++)
+		if (b->loc[x->ins.v[k]].kind == LOC_SPILL)
+			return true;
+	(void)blk;
+	return false;
+}
+
+bool back_needs_r0(const struct back *b, ref r)
+{
+	const struct ins *i = back_ins(b, r);
+	bool out = !(op_info[i->op].flags & OF_D) || emit_in_reg(b, r); /* the result has its place */
+	switch (i->op) {
+	case OP_JMP:
+		return emit_phis_need_r0(b, i->blk, i->t);
+	case OP_STORE:
+		return !move_base_is_free(b, i->a[0], i->imm, i->w) && !emit_in_reg(b, i->a[1]) && !emit_stores_imm(i, back_ins(b, i->a[1]));
+	case OP_COPY:
+		return !move_base_is_free(b, i->a[0], i->imm, i->aux) || !move_base_is_free(b, i->a[1], 0, i->aux);
+	case OP_AADD: case OP_AFADD: case OP_AFOR: case OP_AAND:
+		return !move_base_is_free(b, i->a[0], i->imm, i->w) && (!out || !emit_in_reg(b, i->a[1]));
+	case OP_BR:
+		return emit_operands_need_r0(b, r);
+	default:
+		break;
+	}
+	if (emit_is_sdiv(b, i))
+		return true;
+	if (i->op >= OP_EQ && i->op <= OP_SGE)
+		return emit_operands_need_r0(b, r);
+	if ((op_info[i->op].flags & OF_P) && i->n == 2)
+		return !out && !emit_in_reg(b, i->a[1]);
+	if (i->op == OP_ZEXT && b->narrow[r] && back_ins(b, i->a[0])->n == 2)
+		return !out && !emit_in_reg(b, back_ins(b, i->a[0])->a[1]);
+	return false;
+}
+
+/* Where to compute a result: its register, or `scratch` (then emit_done stores it). */
+static unsigned emit_dst(const struct emit *e, ref v, unsigned scratch)
+{
+	return emit_in_reg(e->b, v) ? e->b->loc[v].reg : scratch;
 }
 
 static void emit_done(struct emit *e, ref v, unsigned reg)
@@ -149,92 +128,10 @@ static void emit_done(struct emit *e, ref v, unsigned reg)
 	if (l->kind == LOC_REG)
 		put_mov(e, l->reg, reg);
 	else if (l->kind == LOC_SPILL)
-		put(e, BPF_STX | BPF_MEM | BPF_DW, R10, (uint8_t)reg, l->off, 0);
+		put(e, BPF_STX | BPF_MEM | BPF_DW, R10, reg, l->off, 0);
 }
 
-/* -- parallel copies -- */
-
-struct copy {
-	ref src;
-	struct loc dst; /* LOC_REG or LOC_SPILL */
-	struct loc from; /* current place of the source; LOC_REMAT: make it */
-	bool done;
-};
-
-static bool loc_same(const struct loc *a, const struct loc *b)
-{
-	return a->kind == b->kind && (a->kind == LOC_REG ? a->reg == b->reg : a->kind == LOC_SPILL && a->off == b->off);
-}
-
-static void copy_one(struct emit *e, const struct copy *c)
-{
-	if (c->dst.kind == LOC_REG) {
-		if (c->from.kind == LOC_REG)
-			put_mov(e, c->dst.reg, c->from.reg);
-		else if (c->from.kind == LOC_SPILL)
-			put(e, BPF_LDX | BPF_MEM | BPF_DW, c->dst.reg, R10, c->from.off, 0);
-		else
-			emit_into(e, c->dst.reg, c->src);
-		return;
-	}
-	unsigned r = R5;
-	int32_t imm;
-	if (c->from.kind == LOC_REG) {
-		r = c->from.reg;
-	} else if (c->from.kind == LOC_SPILL) {
-		put(e, BPF_LDX | BPF_MEM | BPF_DW, R5, R10, c->from.off, 0);
-	} else if (emit_imm(e, c->src, &imm)) {
-		put(e, BPF_ST | BPF_MEM | BPF_DW, R10, 0, c->dst.off, imm);
-		return;
-	} else {
-		emit_into(e, R5, c->src);
-	}
-	put(e, BPF_STX | BPF_MEM | BPF_DW, R10, (uint8_t)r, c->dst.off, 0);
-}
-
-/* Copies that happen at once: those whose target nobody reads go first; a cycle is broken through r0. */
-static void emit_copies(struct emit *e, struct copy *c, unsigned n)
-{
-	unsigned left = 0;
-	for (unsigned i = 0; i < n; i++) {
-		c[i].done = c[i].from.kind != LOC_REMAT && loc_same(&c[i].dst, &c[i].from);
-		left += !c[i].done && c[i].from.kind != LOC_REMAT;
-	}
-	while (left) {
-		bool moved = false;
-		for (unsigned i = 0; i < n; i++) {
-			if (c[i].done || c[i].from.kind == LOC_REMAT)
-				continue;
-			bool blocked = false;
-			for (unsigned j = 0; j < n; j++)
-				blocked |= j != i && !c[j].done && c[j].from.kind != LOC_REMAT && loc_same(&c[j].from, &c[i].dst);
-			if (blocked)
-				continue;
-			copy_one(e, &c[i]);
-			c[i].done = true;
-			left--;
-			moved = true;
-		}
-		if (moved)
-			continue;
-		for (unsigned i = 0; i < n; i++) { /* all in cycles: park one source in r0 */
-			if (c[i].done || c[i].from.kind == LOC_REMAT)
-				continue;
-			struct loc r0 = { LOC_REG, R0, 0 }, old = c[i].from;
-			struct copy park = { .src = c[i].src, .dst = r0, .from = old };
-			copy_one(e, &park);
-			for (unsigned j = 0; j < n; j++)
-				if (!c[j].done && loc_same(&c[j].from, &old))
-					c[j].from = r0;
-			break;
-		}
-	}
-	for (unsigned i = 0; i < n; i++)
-		if (!c[i].done)
-			copy_one(e, &c[i]);
-}
-
-/* -- instructions -- */
+/* -- arithmetic -- */
 
 static uint8_t alu_code(unsigned op)
 {
@@ -253,70 +150,145 @@ static uint8_t alu_code(unsigned op)
 	}
 }
 
-static void emit_binary(struct emit *e, ref r, const struct ins *i)
+/*
+ * Signed division where the processor has none (before cpu v4): on the absolute values, which are right also for the
+ * smallest number when taken as unsigned; then the sign. The remainder has the sign of the dividend. In r0 and r5.
+ */
+static void emit_signed_division(struct emit *e, ref r, const struct ins *i)
 {
-	unsigned d = emit_dst(e, r), t = d;
-	bool sdiv = i->op == OP_SDIV || i->op == OP_SMOD;
-	int32_t imm;
-	if (sdiv && !e->b->target->cpu_v4) {
-		e->b->error = "signed division needs a newer kernel";
-		return;
+	bool mod = i->op == OP_SMOD;
+	uint8_t div = BPF_ALU64 | (mod ? BPF_MOD : BPF_DIV) | BPF_X, neg = BPF_ALU64 | BPF_NEG;
+	emit_into(e, R5, i->a[1]);
+	emit_into(e, R0, i->a[0]);
+	uint32_t positive = put_jump(e, BPF_JSGE, R0, 0);
+	put(e, neg, R0, 0, 0, 0);
+	uint32_t minus_plus = put_jump(e, BPF_JSGE, R5, 0); /* -a / b */
+	put(e, neg, R5, 0, 0, 0);
+	uint32_t minus_minus = mod ? 0 : put_jump(e, BPF_JA, 0, 0); /* -a / -b */
+	uint32_t then_negate = e->code->insns.n;
+	put_land(e, minus_plus);
+	put(e, div, R0, R5, 0, 0);
+	put(e, neg, R0, 0, 0, 0);
+	uint32_t out = put_jump(e, BPF_JA, 0, 0);
+	put_land(e, positive);
+	uint32_t plus_plus = put_jump(e, BPF_JSGE, R5, 0);
+	put(e, neg, R5, 0, 0, 0);
+	if (!mod) { /* a / -b */
+		uint32_t j = put_jump(e, BPF_JA, 0, 0);
+		e->code->insns.v[j].off = (int16_t)(then_negate - j - 1);
+		put_land(e, minus_minus);
 	}
-	ref x = i->a[0], y = i->a[1];
-	if (emit_imm(e, y, &imm) && !((i->op == OP_UDIV || i->op == OP_UMOD || sdiv) && imm <= 0)) {
-		if (i->op == OP_SHL || i->op == OP_LSHR || i->op == OP_ASHR)
-			imm &= 63;
-		uint8_t op = alu_code(i->op);
-		if (i->op == OP_MUL && imm > 0 && (imm & (imm - 1)) == 0)
-			op = BPF_LSH, imm = __builtin_ctz((unsigned)imm);
-		else if (i->op == OP_UDIV && (imm & (imm - 1)) == 0)
-			op = BPF_RSH, imm = __builtin_ctz((unsigned)imm);
-		else if (i->op == OP_UMOD && (imm & (imm - 1)) == 0)
-			op = BPF_AND, imm -= 1;
-		emit_into(e, t, x);
-		put(e, BPF_ALU64 | op | BPF_K, (uint8_t)t, 0, sdiv ? 1 : 0, imm);
-		emit_done(e, r, t);
+	put_land(e, plus_plus);
+	put(e, div, R0, R5, 0, 0);
+	put_land(e, out);
+	emit_done(e, r, R0);
+}
+
+/* r = x op constant; false if the constant cannot be an immediate here. */
+static bool emit_alu_imm(struct emit *e, ref r, unsigned op, ref x, ref y, uint8_t cls)
+{
+	const struct ins *c = back_ins(e->b, y);
+	bool sdiv = op == OP_SDIV || op == OP_SMOD, div = sdiv || op == OP_UDIV || op == OP_UMOD;
+	if (c->op != OP_CONST || (cls == BPF_ALU64 && c->imm != (int32_t)c->imm && !(op >= OP_SHL && op <= OP_ASHR)))
+		return false;
+	int32_t imm = (int32_t)c->imm;
+	if (div && imm <= 0)
+		return false;
+	uint8_t code = alu_code(op);
+	bool pow2 = imm > 0 && (imm & (imm - 1)) == 0;
+	if (op >= OP_SHL && op <= OP_ASHR)
+		imm &= cls == BPF_ALU ? 31 : 63;
+	else if (op == OP_MUL && pow2)
+		code = BPF_LSH, imm = __builtin_ctz((unsigned)imm);
+	else if (op == OP_UDIV && pow2)
+		code = BPF_RSH, imm = __builtin_ctz((unsigned)imm);
+	else if (op == OP_UMOD && pow2)
+		code = BPF_AND, imm -= 1;
+	unsigned t = emit_dst(e, r, R5);
+	emit_into(e, t, x);
+	put(e, cls | code | BPF_K, t, 0, sdiv ? 1 : 0, imm);
+	emit_done(e, r, t);
+	return true;
+}
+
+/* r = x op y; in 32 bits when cls is BPF_ALU. */
+static void emit_alu(struct emit *e, ref r, unsigned op, ref x, ref y, uint8_t cls)
+{
+	struct back *b = e->b;
+	if (emit_alu_imm(e, r, op, x, y, cls))
 		return;
-	}
-	unsigned ry = emit_reg(e, y, R5);
-	if (ry == t && !(e->b->loc[x].kind == LOC_REG && e->b->loc[x].reg == t)) {
-		if (op_info[i->op].flags & OF_C) {
-			ref s = x;
-			x = y;
-			y = s;
-			ry = emit_reg(e, y, R5);
-		} else {
-			t = R0;
+	unsigned ry = emit_reg(e, y, R5), t = emit_dst(e, r, ry == R5 ? R0 : R5);
+	if (ry == t && !(emit_in_reg(b, x) && b->loc[x].reg == t)) { /* y is where the result goes */
+		if ((op_info[op].flags & OF_C) || op == OP_ADDPTR) {
+			if (!emit_alu_imm(e, r, op, y, x, cls))
+				put(e, cls | alu_code(op) | BPF_X, t, emit_reg(e, x, R5), 0, 0);
+			return;
 		}
+		if (op == OP_SUB && back_ins(b, y)->ty == TY_I64) { /* -y + x */
+			put(e, cls | BPF_NEG, t, 0, 0, 0);
+			if (emit_is_imm(b, x))
+				put(e, cls | BPF_ADD | BPF_K, t, 0, 0, (int32_t)back_ins(b, x)->imm);
+			else
+				put(e, cls | BPF_ADD | BPF_X, t, emit_reg(e, x, R5), 0, 0);
+			return;
+		}
+		t = R5;
 	}
 	emit_into(e, t, x);
-	put(e, (uint8_t)(BPF_ALU64 | alu_code(i->op) | BPF_X), (uint8_t)t, (uint8_t)ry, sdiv ? 1 : 0, 0);
+	put(e, cls | alu_code(op) | BPF_X, t, ry, op == OP_SDIV || op == OP_SMOD ? 1 : 0, 0);
 	emit_done(e, r, t);
+}
+
+static void emit_unary(struct emit *e, ref r, const struct ins *i, uint8_t cls)
+{
+	unsigned d = emit_dst(e, r, R5);
+	emit_into(e, d, i->a[0]);
+	if (i->op == OP_NEG)
+		put(e, cls | BPF_NEG, d, 0, 0, 0);
+	else
+		put(e, cls | BPF_XOR | BPF_K, d, 0, 0, -1);
+	emit_done(e, r, d);
+}
+
+static void put_sign_extend(struct emit *e, unsigned dst, unsigned src, unsigned bits)
+{
+	if (e->b->target->cpu_v4) {
+		put(e, BPF_ALU64 | BPF_MOV | BPF_X, dst, src, (int16_t)bits, 0);
+		return;
+	}
+	put_mov(e, dst, src);
+	put(e, BPF_ALU64 | BPF_LSH | BPF_K, dst, 0, 0, (int32_t)(64 - bits));
+	put(e, BPF_ALU64 | BPF_ARSH | BPF_K, dst, 0, 0, (int32_t)(64 - bits));
 }
 
 static void emit_extend(struct emit *e, ref r, const struct ins *i)
 {
-	unsigned d = emit_dst(e, r);
-	unsigned bits = i->w * 8u;
-	if (i->op == OP_ZEXT && i->w == 4) {
-		unsigned s = emit_reg(e, i->a[0], R0);
-		put(e, BPF_ALU | BPF_MOV | BPF_X, (uint8_t)d, (uint8_t)s, 0, 0);
+	unsigned d = emit_dst(e, r, R5), bits = i->w * 8u;
+	if (i->op == OP_ZEXT && e->b->narrow[r]) {
+		const struct ins *in = back_ins(e->b, i->a[0]);
+		if (in->n == 2)
+			emit_alu(e, r, in->op, in->a[0], in->a[1], BPF_ALU);
+		else
+			emit_unary(e, r, in, BPF_ALU);
+		return;
+	}
+	if (i->op != OP_BSWAP && bits == 64) {
+		emit_into(e, d, i->a[0]);
+	} else if (i->op == OP_ZEXT && i->w == 4) {
+		put(e, BPF_ALU | BPF_MOV | BPF_X, d, emit_reg(e, i->a[0], d), 0, 0);
 	} else if (i->op == OP_ZEXT) {
 		emit_into(e, d, i->a[0]);
-		put(e, BPF_ALU64 | BPF_AND | BPF_K, (uint8_t)d, 0, 0, (int32_t)((1u << bits) - 1));
+		put(e, BPF_ALU64 | BPF_AND | BPF_K, d, 0, 0, (int32_t)((1u << bits) - 1));
 	} else if (i->op == OP_BSWAP) {
 		emit_into(e, d, i->a[0]);
-		put(e, BPF_ALU | BPF_END | BPF_TO_BE, (uint8_t)d, 0, 0, (int32_t)bits);
-	} else if (e->b->target->cpu_v4) {
-		unsigned s = emit_reg(e, i->a[0], R0);
-		put(e, BPF_ALU64 | BPF_MOV | BPF_X, (uint8_t)d, (uint8_t)s, (int16_t)bits, 0);
+		put(e, BPF_ALU | BPF_END | (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? BPF_TO_BE : BPF_TO_LE), d, 0, 0, (int32_t)bits);
 	} else {
-		emit_into(e, d, i->a[0]);
-		put(e, BPF_ALU64 | BPF_LSH | BPF_K, (uint8_t)d, 0, 0, (int32_t)(64 - bits));
-		put(e, BPF_ALU64 | BPF_ARSH | BPF_K, (uint8_t)d, 0, 0, (int32_t)(64 - bits));
+		put_sign_extend(e, d, emit_reg(e, i->a[0], d), bits);
 	}
 	emit_done(e, r, d);
 }
+
+/* -- comparisons -- */
 
 static uint8_t jump_code(unsigned op)
 {
@@ -341,131 +313,169 @@ static unsigned inverse_op(unsigned op)
 	return inv[op];
 }
 
-/* A conditional jump on comparison op of a and b; returns the instruction to patch. */
-static uint32_t emit_jcc(struct emit *e, unsigned op, ref a, ref b)
-{
+struct cond { /* an encoded conditional jump, but for its offset */
+	uint8_t code;
+	unsigned dst, src;
 	int32_t imm;
-	unsigned ra = emit_reg(e, a, R0);
-	if (emit_imm(e, b, &imm))
-		return put(e, BPF_JMP | jump_code(op) | BPF_K, (uint8_t)ra, 0, 0, imm);
-	unsigned rb = emit_reg(e, b, R5);
-	return put(e, BPF_JMP | jump_code(op) | BPF_X, (uint8_t)ra, (uint8_t)rb, 0, 0);
+};
+
+/* `jcc a, b` with the operands in registers. */
+static struct cond emit_operands(struct emit *e, uint8_t jcc, ref a, ref b, bool narrow)
+{
+	const struct ins *k = back_ins(e->b, b);
+	struct cond c = { .code = jcc | (narrow ? BPF_JMP32 : BPF_JMP) };
+	c.dst = emit_reg(e, a, R5);
+	if (k->op == OP_CONST && (narrow || k->imm == (int32_t)k->imm)) {
+		c.code |= BPF_K;
+		c.imm = (int32_t)k->imm;
+		return c;
+	}
+	c.code |= BPF_X;
+	c.src = emit_reg(e, b, c.dst == R5 ? R0 : R5);
+	return c;
 }
 
+static ref emit_strip(const struct emit *e, ref v)
+{
+	return e->b->fused[v] ? back_ins(e->b, v)->a[0] : v;
+}
+
+static struct cond emit_comparison(struct emit *e, ref cmp, bool invert)
+{
+	const struct ins *i = back_ins(e->b, cmp);
+	unsigned op = invert ? inverse_op(i->op) : i->op;
+	return emit_operands(e, jump_code(op), emit_strip(e, i->a[0]), emit_strip(e, i->a[1]), e->b->narrow[cmp]);
+}
+
+/* A comparison as a value: 0 or 1. */
 static void emit_compare(struct emit *e, ref r, const struct ins *i)
 {
-	unsigned d = emit_dst(e, r);
-	for (unsigned k = 0; k < 2; k++)
-		if (e->b->loc[i->a[k]].kind == LOC_REG && e->b->loc[i->a[k]].reg == d)
-			d = R0;
-	if (d == R0) { /* operands may need r0 themselves: decide first, then write */
-		uint32_t j = emit_jcc(e, i->op, i->a[0], i->a[1]);
-		put(e, BPF_ALU64 | BPF_MOV | BPF_K, R0, 0, 0, 0);
-		put(e, BPF_JMP | BPF_JA, 0, 0, 1, 0);
-		put(e, BPF_ALU64 | BPF_MOV | BPF_K, R0, 0, 0, 1);
-		e->code->insns.v[j].off = 2;
+	unsigned d = emit_dst(e, r, R5);
+	const struct ins *y = back_ins(e->b, i->a[1]);
+	if (i->op == OP_SLT && y->op == OP_CONST && y->imm == 0 && !e->b->narrow[r]) { /* the sign */
+		emit_into(e, d, i->a[0]);
+		put(e, BPF_ALU64 | BPF_RSH | BPF_K, d, 0, 0, 63);
+		emit_done(e, r, d);
+		return;
+	}
+	bool clash = d == R5;
+	for (unsigned k = 0; k < 2; k++) {
+		const struct loc *l = &e->b->loc[emit_strip(e, i->a[k])];
+		clash |= l->kind == LOC_REG && l->reg == d;
+	}
+	if (!clash)
+		put(e, BPF_ALU64 | BPF_MOV | BPF_K, d, 0, 0, 1);
+	struct cond c = emit_comparison(e, r, false);
+	uint32_t j = put(e, c.code, c.dst, c.src, 0, c.imm);
+	put(e, BPF_ALU64 | BPF_MOV | BPF_K, d, 0, 0, 0);
+	if (clash) {
+		uint32_t over = put_jump(e, BPF_JA, 0, 0);
+		put_land(e, j);
+		put(e, BPF_ALU64 | BPF_MOV | BPF_K, d, 0, 0, 1);
+		put_land(e, over);
 	} else {
-		put(e, BPF_ALU64 | BPF_MOV | BPF_K, (uint8_t)d, 0, 0, 1);
-		uint32_t j = emit_jcc(e, i->op, i->a[0], i->a[1]);
-		put(e, BPF_ALU64 | BPF_MOV | BPF_K, (uint8_t)d, 0, 0, 0);
-		e->code->insns.v[j].off = (int16_t)(e->code->insns.n - j - 1);
+		put_land(e, j);
 	}
 	emit_done(e, r, d);
 }
 
+/* -- memory -- */
+
 static void emit_load(struct emit *e, ref r, const struct ins *i)
 {
 	int64_t off = i->imm;
-	unsigned d = emit_dst(e, r), base = emit_base(e, i->a[0], &off, R5);
+	unsigned base = emit_base(e, i->a[0], &off, i->w, R5), d = emit_dst(e, r, R5);
 	bool sx = i->op == OP_LOADS && i->w < 8;
 	uint8_t mode = sx && e->b->target->cpu_v4 ? 0x80 /* BPF_MEMSX */ : BPF_MEM;
-	if (sx && emit_ins(e, i->a[0])->ty == TY_CTX)
+	if (sx && back_ins(e->b, i->a[0])->ty == TY_CTX)
 		mode = BPF_MEM; /* context accesses may be rewritten: no sign-extending form */
-	put(e, (uint8_t)(BPF_LDX | mode | mem_size(i->w)), (uint8_t)d, (uint8_t)base, (int16_t)off, 0);
-	if (sx && mode == BPF_MEM) {
-		put(e, BPF_ALU64 | BPF_LSH | BPF_K, (uint8_t)d, 0, 0, 64 - i->w * 8);
-		put(e, BPF_ALU64 | BPF_ARSH | BPF_K, (uint8_t)d, 0, 0, 64 - i->w * 8);
-	}
+	put(e, BPF_LDX | mode | mem_size(i->w), d, base, (int16_t)off, 0);
+	if (sx && mode == BPF_MEM)
+		put_sign_extend(e, d, d, i->w * 8u);
 	emit_done(e, r, d);
 }
 
 static void emit_store(struct emit *e, const struct ins *i)
 {
 	int64_t off = i->imm;
-	int32_t imm;
-	unsigned base = emit_base(e, i->a[0], &off, R5);
-	const struct ins *v = emit_ins(e, i->a[1]);
-	if (v->op == OP_CONST && (emit_fits(v->imm) || i->w <= 4)) {
-		imm = (int32_t)v->imm;
-		put(e, BPF_ST | BPF_MEM | mem_size(i->w), (uint8_t)base, 0, (int16_t)off, imm);
+	unsigned base = emit_base(e, i->a[0], &off, i->w, R5);
+	const struct ins *v = back_ins(e->b, i->a[1]);
+	if (emit_stores_imm(i, v)) {
+		put(e, BPF_ST | BPF_MEM | mem_size(i->w), base, 0, (int16_t)off, (int32_t)v->imm);
 		return;
 	}
-	unsigned s = emit_reg(e, i->a[1], R0);
-	put(e, BPF_STX | BPF_MEM | mem_size(i->w), (uint8_t)base, (uint8_t)s, (int16_t)off, 0);
+	unsigned s = emit_reg(e, i->a[1], base == R5 ? R0 : R5);
+	put(e, BPF_STX | BPF_MEM | mem_size(i->w), base, s, (int16_t)off, 0);
 }
 
 static void emit_zero(struct emit *e, const struct ins *i)
 {
 	int64_t off = i->imm;
-	unsigned base = emit_base(e, i->a[0], &off, R5), w = i->w;
-	for (uint32_t k = 0; k < i->aux;) {
-		while (w > 1 && (i->aux - k < w))
+	unsigned base = emit_base(e, i->a[0], &off, i->aux, R5), w = i->w;
+	for (uint32_t k = 0; k < i->aux && !e->b->error; k += w) {
+		while (i->aux - k < w)
 			w /= 2;
-		put(e, BPF_ST | BPF_MEM | mem_size(w), (uint8_t)base, 0, (int16_t)(off + k), 0);
-		k += w;
+		put(e, BPF_ST | BPF_MEM | mem_size(w), base, 0, (int16_t)(off + k), 0);
 	}
 }
 
 static void emit_copy_mem(struct emit *e, const struct ins *i)
 {
 	int64_t off = i->imm, soff = 0;
-	unsigned w = i->w;
-	unsigned base = emit_base(e, i->a[0], &off, R5);
-	const struct ins *s = emit_ins(e, i->a[1]);
-	bool own = s->op == OP_SLOT || e->b->loc[i->a[1]].kind == LOC_REG;
-	for (uint32_t k = 0; k < i->aux;) {
-		while (w > 1 && (i->aux - k < w))
+	unsigned w = i->w, base = emit_base(e, i->a[0], &off, i->aux, R5), t = base == R5 ? R0 : R5, src = t;
+	bool lasting = move_base_is_free(e->b, i->a[1], 0, i->aux); /* no scratch in it that the data would overwrite */
+	for (uint32_t k = 0; k < i->aux && !e->b->error; k += w) {
+		while (i->aux - k < w)
 			w /= 2;
-		soff = 0;
-		unsigned src = own ? emit_base(e, i->a[1], &soff, R0) : R0;
-		if (!own)
-			emit_into(e, R0, i->a[1]);
-		put(e, BPF_LDX | BPF_MEM | mem_size(w), R0, (uint8_t)src, (int16_t)(soff + k), 0);
-		put(e, BPF_STX | BPF_MEM | mem_size(w), (uint8_t)base, R0, (int16_t)(off + k), 0);
-		k += w;
+		if (k == 0 || !lasting) {
+			soff = 0;
+			src = emit_base(e, i->a[1], &soff, i->aux, t);
+		}
+		put(e, BPF_LDX | BPF_MEM | mem_size(w), t, src, (int16_t)(soff + k), 0);
+		put(e, BPF_STX | BPF_MEM | mem_size(w), base, t, (int16_t)(off + k), 0);
 	}
 }
 
 static void emit_atomic(struct emit *e, ref r, const struct ins *i)
 {
 	int64_t off = i->imm;
-	unsigned base = emit_base(e, i->a[0], &off, R5);
-	uint8_t code = (uint8_t)(BPF_STX | BPF_ATOMIC | (i->w == 4 ? BPF_W : BPF_DW));
+	bool fetch = (op_info[i->op].flags & OF_D) && e->b->loc[r].kind != LOC_NONE;
 	int32_t op = i->op == OP_AFOR ? BPF_OR : i->op == OP_AAND ? BPF_AND : BPF_ADD;
-	if (i->op == OP_AADD || i->op == OP_AAND) {
-		unsigned v = emit_reg(e, i->a[1], R0);
-		put(e, code, (uint8_t)base, (uint8_t)v, (int16_t)off, op);
+	if ((fetch || op != BPF_ADD) && !e->b->target->atomics) {
+		e->b->error = arena_printf(e->b->arena, "%s needs atomic operations that this kernel does not have", e->b->f->name);
 		return;
 	}
-	emit_into(e, R0, i->a[1]);
-	put(e, code, (uint8_t)base, R0, (int16_t)off, op | BPF_FETCH);
-	emit_done(e, r, R0);
+	unsigned base = emit_base(e, i->a[0], &off, i->w, R5), scratch = base == R5 ? R0 : R5, v;
+	uint8_t code = BPF_STX | BPF_ATOMIC | (i->w == 4 ? BPF_W : BPF_DW);
+	if (fetch) {
+		v = emit_dst(e, r, scratch);
+		if (v == base)
+			v = scratch;
+		emit_into(e, v, i->a[1]);
+	} else {
+		v = emit_reg(e, i->a[1], scratch);
+	}
+	put(e, code, base, v, (int16_t)off, fetch ? op | BPF_FETCH : op);
+	if (fetch)
+		emit_done(e, r, v);
 }
+
+/* -- calls and control flow -- */
 
 static void emit_call(struct emit *e, ref r, const struct ins *i)
 {
 	struct copy c[5];
 	for (unsigned k = 0; k < i->n; k++)
 		c[k] = (struct copy){ .src = i->a[k], .dst = { LOC_REG, (uint8_t)(R1 + k), 0 }, .from = e->b->loc[i->a[k]] };
-	emit_copies(e, c, i->n);
+	/* a source in r0 has been read before only cycles are left: it cannot lie on one */
+	emit_copies(e, c, i->n, R0);
 	if (i->op == OP_CALL) {
 		put(e, BPF_JMP | BPF_CALL, 0, 0, 0, (int32_t)i->imm);
 	} else if (i->op == OP_CALLFN) {
 		vec_push(e->b->arena, &e->out->fn_refs, ((struct fn_ref){ e->code->insns.n, (uint32_t)i->imm, true }));
 		put(e, BPF_JMP | BPF_CALL, 0, BPF_PSEUDO_CALL, 0, 0);
 	} else {
-		struct bpf_reloc rel = { REL_KFUNC, e->code->insns.n, (uint32_t)i->imm, 0 };
-		vec_push(e->b->arena, &e->code->relocs, rel);
+		vec_push(e->b->arena, &e->code->relocs, ((struct bpf_reloc){ REL_KFUNC, e->code->insns.n, (uint32_t)i->imm, 0 }));
 		put(e, BPF_JMP | BPF_CALL, 0, BPF_PSEUDO_KFUNC_CALL, 0, 0);
 	}
 	emit_done(e, r, R0);
@@ -475,7 +485,7 @@ static void emit_phi_copies(struct emit *e, uint32_t from, uint32_t to)
 {
 	struct func *f = e->b->f;
 	const struct block *x = &f->blocks.v[to];
-	unsigned n = 0, np = 0;
+	unsigned n = 0, np = 0, park = R5;
 	while (np < x->ins.n && f->ins.v[x->ins.v[np]].op == OP_PHI)
 		np++;
 	if (np == 0)
@@ -486,15 +496,53 @@ static void emit_phi_copies(struct emit *e, uint32_t from, uint32_t to)
 		pred++;
 	for (unsigned k = 0; k < np; k++) {
 		ref phi = x->ins.v[k], v = f->phis.v[f->ins.v[phi].aux + pred];
-		if (e->b->loc[phi].kind == LOC_REG || e->b->loc[phi].kind == LOC_SPILL)
-			c[n++] = (struct copy){ .src = v, .dst = e->b->loc[phi], .from = e->b->loc[v] };
+		const struct loc *l = &e->b->loc[phi];
+		if (l->kind != LOC_REG && l->kind != LOC_SPILL)
+			continue;
+		if (l->kind == LOC_SPILL)
+			park = R0;
+		else
+			e->may_r0 |= l->reg == R0;
+		c[n++] = (struct copy){ .src = v, .dst = *l, .from = e->b->loc[v] };
 	}
-	emit_copies(e, c, n);
+	emit_copies(e, c, n, park);
 }
 
-static void emit_jump(struct emit *e, uint32_t insn, uint32_t block)
+static void emit_put_cond(struct emit *e, struct cond c, uint32_t block)
 {
-	vec_push(e->b->arena, &e->jumps, ((struct jump){ insn, block }));
+	emit_branch(e, c.code, c.dst, c.src, c.imm, block);
+}
+
+static void emit_br(struct emit *e, const struct ins *i, uint32_t next)
+{
+	const struct back *b = e->b;
+	const struct ins *c = back_ins(b, i->a[0]);
+	uint32_t t = i->t, f = i->f;
+	const struct ins *bits = NULL; /* a test of bits: it has no opposite */
+	if (b->fused[i->a[0]] && c->op == OP_AND)
+		bits = c;
+	else if (b->fused[i->a[0]] && b->fused[c->a[0]] && back_ins(b, c->a[0])->op == OP_AND)
+		bits = back_ins(b, c->a[0]);
+	bool flip = bits ? c->op == OP_EQ : t == next;
+	if (flip) {
+		t = i->f;
+		f = i->t;
+	}
+	if (bits) {
+		struct cond j = emit_operands(e, BPF_JSET, bits->a[0], bits->a[1], false);
+		if (t == next) { /* skip the jump to the other */
+			put(e, j.code, j.dst, j.src, 1, j.imm);
+			emit_goto(e, f);
+			return;
+		}
+		emit_put_cond(e, j, t);
+	} else if (b->fused[i->a[0]]) {
+		emit_put_cond(e, emit_comparison(e, i->a[0], flip), t);
+	} else {
+		emit_branch(e, BPF_JMP | (flip ? BPF_JEQ : BPF_JNE) | BPF_K, emit_reg(e, i->a[0], R5), 0, 0, t);
+	}
+	if (f != next)
+		emit_goto(e, f);
 }
 
 static void emit_terminator(struct emit *e, uint32_t blk, const struct ins *i, uint32_t next)
@@ -502,111 +550,110 @@ static void emit_terminator(struct emit *e, uint32_t blk, const struct ins *i, u
 	if (i->op == OP_RET) {
 		emit_into(e, R0, i->a[0]);
 		put(e, BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
-		return;
-	}
-	if (i->op == OP_JMP) {
+	} else if (i->op == OP_BR) {
+		emit_br(e, i, next);
+	} else {
 		emit_phi_copies(e, blk, i->t);
 		if (i->t != next)
-			emit_jump(e, put(e, BPF_JMP | BPF_JA, 0, 0, 0, 0), i->t);
-		return;
+			emit_goto(e, i->t);
 	}
-	const struct ins *c = emit_ins(e, i->a[0]);
-	uint32_t t = i->t, f = i->f;
-	bool flip = t == next;
-	if (flip) {
-		uint32_t s = t;
-		t = f;
-		f = s;
-	}
-	if (e->b->fused[i->a[0]]) {
-		emit_jump(e, emit_jcc(e, flip ? inverse_op(c->op) : c->op, c->a[0], c->a[1]), t);
-	} else {
-		unsigned r = emit_reg(e, i->a[0], R0);
-		emit_jump(e, put(e, BPF_JMP | (flip ? BPF_JEQ : BPF_JNE) | BPF_K, (uint8_t)r, 0, 0, 0), t);
-	}
-	if (f != next)
-		emit_jump(e, put(e, BPF_JMP | BPF_JA, 0, 0, 0, 0), f);
 }
 
 static void emit_one(struct emit *e, ref r, uint32_t next)
 {
-	const struct ins *i = emit_ins(e, r);
+	const struct ins *i = back_ins(e->b, r);
+	const struct loc *l = &e->b->loc[r];
 	if (i->span.lo)
 		e->span = i->span;
-	if (e->b->fused[r] || back_is_remat(i) || i->op == OP_PHI || i->op == OP_ARG)
+	if (e->b->fused[r] || i->op == OP_PHI || i->op == OP_ARG)
 		return;
-	bool dead = (op_info[i->op].flags & OF_D) && e->b->loc[r].kind == LOC_NONE;
-	if (dead && !(op_info[i->op].flags & OF_E))
+	if ((op_info[i->op].flags & OF_D) && (l->kind == LOC_NONE || l->kind == LOC_REMAT) && !(op_info[i->op].flags & OF_E))
 		return;
-	switch (i->op) {
-	case OP_NEG:
-	case OP_NOT: {
-		unsigned d = emit_dst(e, r);
-		emit_into(e, d, i->a[0]);
-		if (i->op == OP_NEG)
-			put(e, BPF_ALU64 | BPF_NEG, (uint8_t)d, 0, 0, 0);
-		else
-			put(e, BPF_ALU64 | BPF_XOR | BPF_K, (uint8_t)d, 0, 0, -1);
-		emit_done(e, r, d);
-		break;
+	e->may_r0 = back_needs_r0(e->b, r) || (l->kind == LOC_REG && l->reg == R0) || i->op == OP_RET;
+	if (back_is_remat(e->b->f, r)) { /* a register was to spare: made once */
+		struct loc to = *l;
+		e->b->loc[r].kind = LOC_REMAT;
+		emit_into(e, to.reg, r);
+		e->b->loc[r] = to;
+		return;
 	}
+	switch (i->op) {
+	case OP_NEG: case OP_NOT: emit_unary(e, r, i, BPF_ALU64); break;
 	case OP_ZEXT: case OP_SEXT: case OP_BSWAP: emit_extend(e, r, i); break;
 	case OP_LOAD: case OP_LOADS: emit_load(e, r, i); break;
 	case OP_STORE: emit_store(e, i); break;
 	case OP_ZERO: emit_zero(e, i); break;
 	case OP_COPY: emit_copy_mem(e, i); break;
 	case OP_AADD: case OP_AFADD: case OP_AFOR: case OP_AAND: emit_atomic(e, r, i); break;
-	case OP_CALL: case OP_CALLFN: case OP_KCALL: emit_call(e, r, i); break;
+	case OP_CALL: case OP_CALLFN: case OP_KCALL:
+		e->may_r0 = true;
+		emit_call(e, r, i);
+		break;
 	case OP_JMP: case OP_BR: case OP_RET: emit_terminator(e, i->blk, i, next); break;
 	default:
 		if (i->op >= OP_EQ && i->op <= OP_SGE)
 			emit_compare(e, r, i);
+		else if (emit_is_sdiv(e->b, i))
+			emit_signed_division(e, r, i);
 		else
-			emit_binary(e, r, i);
+			emit_alu(e, r, i->op, i->a[0], i->a[1], BPF_ALU64);
 	}
 }
 
 /* Arguments arrive in r1..r5 and go to their places at once. */
 static void emit_arguments(struct emit *e)
 {
-	struct func *f = e->b->f;
-	struct copy c[16];
-	unsigned n = 0;
-	for (uint32_t k = 0; k < e->b->layout.n; k++) {
-		const struct block *x = &f->blocks.v[e->b->layout.v[k]];
-		for (uint32_t j = 0; j < x->ins.n && n < 16; j++) {
+	struct back *b = e->b;
+	struct func *f = b->f;
+	VEC(struct copy) c = { 0 };
+	for (uint32_t k = 0; k < b->layout.n; k++) {
+		const struct block *x = &f->blocks.v[b->layout.v[k]];
+		for (uint32_t j = 0; j < x->ins.n; j++) {
 			const struct ins *i = &f->ins.v[x->ins.v[j]];
-			if (i->op == OP_ARG && (e->b->loc[x->ins.v[j]].kind == LOC_REG || e->b->loc[x->ins.v[j]].kind == LOC_SPILL))
-				c[n++] = (struct copy){ .src = x->ins.v[j], .dst = e->b->loc[x->ins.v[j]],
-							.from = { LOC_REG, (uint8_t)(R1 + i->imm), 0 } };
+			const struct loc *l = &b->loc[x->ins.v[j]];
+			if (i->op == OP_ARG && (l->kind == LOC_REG || l->kind == LOC_SPILL))
+				vec_push(b->arena, &c, ((struct copy){ .src = x->ins.v[j], .dst = *l,
+								       .from = { LOC_REG, (uint8_t)(R1 + i->imm), 0 } }));
 		}
 	}
-	emit_copies(e, c, n);
+	e->may_r0 = true;
+	emit_copies(e, c.v, c.n, R0);
+}
+
+static void emit_body(struct emit *e)
+{
+	struct back *b = e->b;
+	struct func *f = b->f;
+	e->first = e->code->insns.n;
+	e->span = f->span;
+	e->jumps.n = e->islands.n = 0;
+	e->next_island = e->targets.n ? e->first + 8000 : ~0u;
+	emit_arguments(e);
+	for (uint32_t k = 0; k < b->layout.n && !b->error; k++) {
+		uint32_t blk = b->layout.v[k], next = k + 1 < b->layout.n ? b->layout.v[k + 1] : 0;
+		e->block_insn[blk] = e->code->insns.n;
+		for (uint32_t j = 0; j < f->blocks.v[blk].ins.n && !b->error; j++) {
+			if (e->code->insns.n >= e->next_island)
+				emit_island(e);
+			emit_one(e, f->blocks.v[blk].ins.v[j], next);
+		}
+	}
 }
 
 void back_emit(struct back *b, struct emit_out *out)
 {
-	struct func *f = b->f;
-	struct emit e = { .b = b, .out = out, .code = out->code, .span = f->span, .first = out->code->insns.n };
-	e.block_insn = arena_array(b->arena, uint32_t, f->blocks.n);
-	emit_arguments(&e);
-	for (uint32_t k = 0; k < b->layout.n && !b->error; k++) {
-		uint32_t blk = b->layout.v[k], next = k + 1 < b->layout.n ? b->layout.v[k + 1] : 0;
-		e.block_insn[blk] = e.code->insns.n;
-		for (uint32_t j = 0; j < f->blocks.v[blk].ins.n; j++)
-			emit_one(&e, f->blocks.v[blk].ins.v[j], next);
+	struct emit e = { .b = b, .out = out, .code = out->code };
+	struct bpf_code *c = out->code;
+	uint32_t insns = c->insns.n, relocs = c->relocs.n, lines = c->lines.n, refs = out->fn_refs.n;
+	e.block_insn = arena_array(b->arena, uint32_t, b->f->blocks.n);
+	for (int attempt = 0; attempt < 16; attempt++) {
+		c->insns.n = insns;
+		c->relocs.n = relocs;
+		c->lines.n = lines;
+		out->fn_refs.n = refs;
+		emit_body(&e);
+		if (b->error || emit_resolve(&e))
+			return;
 	}
-	for (uint32_t k = 0; k < e.jumps.n; k++) {
-		int64_t off = (int64_t)e.block_insn[e.jumps.v[k].block] - e.jumps.v[k].insn - 1;
-		struct bpf_insn *i = &e.code->insns.v[e.jumps.v[k].insn];
-		if (off == (int16_t)off) {
-			i->off = (int16_t)off;
-		} else if (i->code == (BPF_JMP | BPF_JA) && b->target->cpu_v4) {
-			i->code = BPF_JMP32 | BPF_JA; /* gotol */
-			i->imm = (int32_t)off;
-		} else {
-			b->error = arena_printf(b->arena, "%s is too large: a jump of %lld instructions", f->name, (long long)off);
-		}
-	}
-	/* a constant or an address that was both in a register of a call's argument is handled by copies above */
+	b->error = arena_printf(b->arena, "%s is too large for the jumps in it", b->f->name);
 }

@@ -1,153 +1,347 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Register allocation: linear scan over the intervals of live.c. A value that
- * a call interrupts needs r6-r9; when no register is free the cheapest
- * interval (uses weighted by loop depth, over its length) goes to the stack.
- * Stack slots and spills are coloured: first fit by interval.
+ * Register allocation: values in the order of what a register saves them (uses
+ * weighted by loop depth, over the length of their life) each take, of the
+ * registers that are free wherever they live, the one that saves most moves.
+ * What finds none goes to the stack for all its life. Then constants and map
+ * addresses with several uses take what is left over. A register's occupation
+ * is a bitmap over positions; so is that of each 8-byte cell of the stack,
+ * which spills and slots share when they do not live at the same time.
  */
 #include <stdlib.h>
 
 #include "bpf/back.h"
 
-struct scan {
-	ref v;
-	uint32_t start, end;
+enum {
+	RA_CELLS = 512 / 8,
+	RA_MAX_CELLS = 512, /* measured up to here, to say how much was needed */
 };
 
-static int scan_cmp(const void *x, const void *y)
+struct cand {
+	ref v;
+	float gain;
+};
+struct hint {
+	ref v;       /* wants the register of ... */
+	ref other;   /* ... this value, */
+	uint8_t reg; /* or this register */
+	float weight;
+};
+struct ra {
+	struct back *b;
+	uint64_t *busy[10];
+	uint64_t *cell[RA_MAX_CELLS];
+	size_t words;
+	VEC(struct hint) hints;
+	uint32_t *hint_at; /* by value: first of its hints; one more than there are values */
+};
+
+static int cand_cmp(const void *x, const void *y)
 {
-	const struct scan *a = x, *b = y;
-	return a->start != b->start ? (a->start < b->start ? -1 : 1) : a->v < b->v ? -1 : a->v > b->v;
+	const struct cand *a = x, *b = y;
+	return a->gain != b->gain ? (a->gain > b->gain ? -1 : 1) : a->v < b->v ? -1 : a->v > b->v;
 }
 
-static bool ra_crosses_call(const struct back *b, uint32_t start, uint32_t end)
+static int hint_cmp(const void *x, const void *y)
 {
-	uint32_t lo = 0, hi = b->calls.n;
-	while (lo < hi) { /* first call after start */
-		uint32_t mid = (lo + hi) / 2;
-		if (b->calls.v[mid] > start)
-			hi = mid;
-		else
-			lo = mid + 1;
-	}
-	return lo < b->calls.n && b->calls.v[lo] < end;
+	const struct hint *a = x, *b = y;
+	return a->v != b->v ? (a->v < b->v ? -1 : 1) : a->other < b->other ? -1 : a->other > b->other;
 }
 
-/* A register that would save a move: of the PHI, of the operand that ends here, of the call argument that this becomes. */
-static unsigned ra_hints(const struct back *b, ref v)
+/* The bits of word `w` that lie in [from, to]. */
+static uint64_t bits_mask(uint32_t w, uint32_t from, uint32_t to)
 {
-	const struct func *f = b->f;
-	const struct ins *i = &f->ins.v[v];
-	unsigned mask = 0;
-	if (i->op == OP_PHI) {
-		for (uint32_t k = 0; k < f->blocks.v[i->blk].preds.n; k++) {
-			const struct loc *l = &b->loc[f->phis.v[i->aux + k]];
-			if (l->kind == LOC_REG)
-				mask |= 1u << l->reg;
+	uint64_t m = ~0ull;
+	if (from / 64 == w)
+		m &= ~0ull << (from % 64);
+	if (to / 64 == w)
+		m &= ~0ull >> (63 - to % 64);
+	return m;
+}
+
+static bool bits_any(const uint64_t *map, struct seg s)
+{
+	for (uint32_t w = s.from / 64; w <= s.to / 64; w++)
+		if (map[w] & bits_mask(w, s.from, s.to))
+			return true;
+	return false;
+}
+
+static void bits_set(uint64_t *map, struct seg s)
+{
+	for (uint32_t w = s.from / 64; w <= s.to / 64; w++)
+		map[w] |= bits_mask(w, s.from, s.to);
+}
+
+static bool ra_any(const struct ra *s, const uint64_t *map, ref v)
+{
+	const struct live *l = &s->b->live[v];
+	for (uint32_t k = 0; k < l->n_segs; k++)
+		if (bits_any(map, s->b->segs.v[l->seg + k]))
+			return true;
+	return false;
+}
+
+static void ra_occupy(const struct ra *s, uint64_t *map, ref v)
+{
+	const struct live *l = &s->b->live[v];
+	for (uint32_t k = 0; k < l->n_segs; k++)
+		bits_set(map, s->b->segs.v[l->seg + k]);
+}
+
+/* -- moves that a good choice saves -- */
+
+static void hint_pair(struct ra *s, ref a, ref b, float weight)
+{
+	if (a == b || back_is_remat(s->b->f, a) || back_is_remat(s->b->f, b))
+		return;
+	vec_push(s->b->arena, &s->hints, ((struct hint){ a, b, 0, weight }));
+	vec_push(s->b->arena, &s->hints, ((struct hint){ b, a, 0, weight }));
+}
+
+static void hint_reg(struct ra *s, ref v, unsigned reg, float weight)
+{
+	vec_push(s->b->arena, &s->hints, ((struct hint){ v, NOREF, (uint8_t)reg, weight }));
+}
+
+static void hint_ins(struct ra *s, ref r, const struct block *x)
+{
+	const struct func *f = s->b->f;
+	const struct ins *i = &f->ins.v[r];
+	float w = (float)(1u << (x->loop_depth > 8 ? 24 : x->loop_depth * 3)) * (x->cold ? 0.125f : 1.0f);
+	switch (i->op) {
+	case OP_PHI:
+		for (uint32_t k = 0; k < x->preds.n; k++) {
+			const struct block *p = &f->blocks.v[x->preds.v[k]];
+			hint_pair(s, r, f->phis.v[i->aux + k], (float)(1u << (p->loop_depth > 8 ? 24 : p->loop_depth * 3)));
 		}
-	} else if (i->n && b->loc[i->a[0]].kind == LOC_REG && b->live[i->a[0]].end <= b->pos[v]) {
-		mask |= 1u << b->loc[i->a[0]].reg;
+		break;
+	case OP_CALL: case OP_CALLFN: case OP_KCALL:
+		hint_reg(s, r, R0, w);
+		for (unsigned k = 0; k < i->n; k++)
+			hint_reg(s, i->a[k], R1 + k, w);
+		break;
+	case OP_ARG:
+		hint_reg(s, r, R1 + (unsigned)i->imm, w);
+		break;
+	case OP_RET:
+		hint_reg(s, i->a[0], R0, w);
+		break;
+	case OP_ZEXT:
+		if (s->b->narrow[r]) { /* two-address like what is inside it */
+			const struct ins *in = &f->ins.v[i->a[0]];
+			hint_pair(s, r, in->a[0], w);
+			if (in->n > 1 && (op_info[in->op].flags & OF_C))
+				hint_pair(s, r, in->a[1], w * 0.9f);
+			break;
+		}
+		hint_pair(s, r, i->a[0], w * (i->w == 4 ? 0.1f : 1));
+		break;
+	case OP_AFADD: case OP_AFOR:
+		hint_pair(s, r, i->a[1], w);
+		break;
+	default:
+		if (!(op_info[i->op].flags & OF_P) || i->n == 0 || (i->op >= OP_EQ && i->op <= OP_SGE))
+			break;
+		hint_pair(s, r, i->a[0], w);
+		if (i->n > 1) /* the other way round only if it commutes */
+			hint_pair(s, r, i->a[1], w * ((op_info[i->op].flags & OF_C) || i->op == OP_ADDPTR ? 0.9f : -1.0f));
 	}
-	return mask;
 }
 
-static int16_t ra_stack(struct back *b, uint32_t size, uint32_t start, uint32_t end, struct scan *placed, uint32_t *offs, uint32_t *n)
+static void ra_hints(struct ra *s)
 {
-	/* first fit: the lowest 8-byte place that no overlapping interval holds */
-	uint32_t at = 0;
-	size = (size + 7) & ~7u;
-	for (bool moved = true; moved;) {
-		moved = false;
-		for (uint32_t k = 0; k < *n; k++) {
-			uint32_t psize = placed[k].v;
-			if (placed[k].start <= end && start <= placed[k].end && at < offs[k] + psize && offs[k] < at + size) {
-				at = offs[k] + psize;
-				moved = true;
+	struct func *f = s->b->f;
+	for (uint32_t k = 0; k < s->b->layout.n; k++) {
+		const struct block *x = &f->blocks.v[s->b->layout.v[k]];
+		for (uint32_t j = 0; j < x->ins.n; j++)
+			if (!s->b->fused[x->ins.v[j]])
+				hint_ins(s, x->ins.v[j], x);
+	}
+	if (s->hints.n)
+		qsort(s->hints.v, s->hints.n, sizeof(struct hint), hint_cmp);
+	s->hint_at = arena_array(s->b->arena, uint32_t, f->ins.n + 1);
+	for (uint32_t k = 0, v = 0; v <= f->ins.n; v++) {
+		while (k < s->hints.n && s->hints.v[k].v < v)
+			k++;
+		s->hint_at[v] = k;
+	}
+}
+
+/* The best of the registers in `free`: most moves saved; then those that calls clobber, to leave r6-r9 to others. */
+static unsigned ra_best(const struct ra *s, ref v, unsigned free)
+{
+	static const uint8_t order[] = { 1, 2, 3, 4, 0, 6, 7, 8, 9 };
+	float saved[10] = { 0 };
+	for (uint32_t k = s->hint_at[v]; k < s->hint_at[v + 1]; k++) {
+		const struct hint *h = &s->hints.v[k];
+		if (!h->other)
+			saved[h->reg] += h->weight;
+		else if (s->b->loc[h->other].kind == LOC_REG)
+			saved[s->b->loc[h->other].reg] += h->weight;
+		else /* where the other would like to be: a look one step ahead */
+			for (uint32_t q = s->hint_at[h->other]; q < s->hint_at[h->other + 1] && q < s->hint_at[h->other] + 8; q++)
+				if (!s->hints.v[q].other && s->hints.v[q].reg < 10)
+					saved[s->hints.v[q].reg] += 0.1f;
+	}
+	unsigned best = 10;
+	for (unsigned k = 0; k < sizeof(order); k++)
+		if ((free >> order[k] & 1) && (best == 10 || saved[order[k]] > saved[best]))
+			best = order[k];
+	return best;
+}
+
+static bool ra_assign(struct ra *s, ref v, unsigned allowed)
+{
+	unsigned free = 0;
+	for (unsigned r = 0; r < 10; r++)
+		if ((allowed >> r & 1) && !ra_any(s, s->busy[r], v))
+			free |= 1u << r;
+	if (!free)
+		return false;
+	unsigned r = ra_best(s, v, free);
+	s->b->loc[v] = (struct loc){ LOC_REG, (uint8_t)r, 0 };
+	ra_occupy(s, s->busy[r], v);
+	return true;
+}
+
+/* What a register would save: every use of a value; of what can be made again, all but making it once. */
+static float ra_gain(const struct back *b, ref v)
+{
+	const struct live *l = &b->live[v];
+	const struct ins *i = back_ins(b, v);
+	float w = l->weight;
+	if (!back_is_remat(b->f, v))
+		return w / (float)(l->len + 8);
+	bool wide = i->op == OP_CONST && i->imm != (int32_t)i->imm && (uint64_t)i->imm > UINT32_MAX;
+	if (l->n_uses < 2 || !(wide || i->op == OP_MAPVAL))
+		return 0;
+	uint32_t depth = b->f->blocks.v[i->blk].loop_depth;
+	w -= (float)(1u << (depth > 8 ? 24 : depth * 3));
+	return w > 0 ? w / (float)(l->len + 8) : 0;
+}
+
+/* -- the stack -- */
+
+/* The lowest `n` cells in a row that are free over all of v's life (or the stretch `s1`). */
+static uint32_t ra_cells(struct ra *s, uint32_t n, ref v, const struct seg *s1)
+{
+	for (uint32_t at = 0, have = 0; at < RA_MAX_CELLS; at++) {
+		if (!s->cell[at])
+			s->cell[at] = arena_array(s->b->arena, uint64_t, s->words);
+		have = (s1 ? bits_any(s->cell[at], *s1) : ra_any(s, s->cell[at], v)) ? 0 : have + 1;
+		if (have < n)
+			continue;
+		for (uint32_t k = at + 1 - n; k <= at; k++) {
+			if (s1)
+				bits_set(s->cell[k], *s1);
+			else
+				ra_occupy(s, s->cell[k], v);
+		}
+		if ((at + 1) * 8 > s->b->stack)
+			s->b->stack = (at + 1) * 8;
+		return (at + 1) * 8;
+	}
+	s->b->stack = (RA_MAX_CELLS + 1) * 8;
+	return 8;
+}
+
+static void ra_stack(struct ra *s, const ref *spilled, uint32_t n)
+{
+	struct back *b = s->b;
+	for (uint32_t k = 0; k < b->f->slots.n; k++)
+		if (b->slot_live[k].from != UINT32_MAX)
+			b->slot_off[k] = (int16_t)-(int)ra_cells(s, (b->f->slots.v[k].size + 7) / 8 + !b->f->slots.v[k].size, NOREF,
+								 &b->slot_live[k]);
+	for (uint32_t k = 0; k < n && b->stack <= RA_MAX_CELLS * 8; k++)
+		b->loc[spilled[k]].off = (int16_t)-(int)ra_cells(s, 1, spilled[k], NULL);
+	if (b->stack > RA_MAX_CELLS * 8)
+		b->error = arena_printf(b->arena, "%s needs more than %u bytes of stack; the kernel has 512", b->f->name, RA_MAX_CELLS * 8);
+	else if (b->stack > RA_CELLS * 8)
+		b->error = arena_printf(b->arena, "%s needs %u bytes of stack, more than the kernel's 512", b->f->name, b->stack);
+}
+
+/* -- all together -- */
+
+/* Mark where r0 is written in passing; drop values from r0 that this meets. Spills make more such places. */
+static bool ra_check_r0(struct ra *s, const struct cand *cands, uint32_t n)
+{
+	struct back *b = s->b;
+	bool dropped = false;
+	uint64_t *need = arena_array(b->arena, uint64_t, s->words);
+	for (uint32_t k = 0; k < b->layout.n; k++) {
+		const struct block *x = &b->f->blocks.v[b->layout.v[k]];
+		for (uint32_t j = 0; j < x->ins.n; j++) {
+			ref r = x->ins.v[j];
+			if (b->fused[r] || !back_needs_r0(b, r))
+				continue;
+			/* a jump reads at its own position, its PHI copies at the block's end */
+			uint32_t p = b->pos[r], e = j + 1 == x->ins.n ? b->block_end[b->layout.v[k]] : p + POS_DEF;
+			bits_set(need, (struct seg){ p, e });
+			bits_set(s->busy[R0], (struct seg){ p, e });
+			if (back_ins(b, r)->op == OP_JMP) { /* nor may a PHI that is copied there be in r0 */
+				uint32_t at = b->block_start[back_ins(b, r)->t];
+				bits_set(need, (struct seg){ at, at });
+				bits_set(s->busy[R0], (struct seg){ at, at });
 			}
 		}
 	}
-	placed[*n] = (struct scan){ size, start, end };
-	offs[(*n)++] = at;
-	if (at + size > b->stack)
-		b->stack = at + size;
-	return (int16_t)(-(int)(at + size));
+	for (uint32_t k = 0; k < n; k++) {
+		struct loc *l = &b->loc[cands[k].v];
+		if (l->kind != LOC_REG || l->reg != R0 || !ra_any(s, need, cands[k].v))
+			continue;
+		/* its own bits stay set in r0's map: nobody else may want them now */
+		l->kind = LOC_NONE;
+		if (!ra_assign(s, cands[k].v, 0x3de))
+			l->kind = back_is_remat(b->f, cands[k].v) ? LOC_REMAT : LOC_SPILL;
+		dropped = true;
+	}
+	return dropped;
 }
 
 void back_allocate(struct back *b)
 {
 	struct func *f = b->f;
-	struct scan *order = arena_array(b->arena, struct scan, f->ins.n);
-	uint32_t n = 0, n_placed = 0;
-	VEC(ref) spilled = { 0 };
-	ref active[10] = { 0 };
+	struct ra s = { .b = b, .words = b->n_pos / 64 + 2 };
+	struct cand *cands = arena_array(b->arena, struct cand, f->ins.n);
+	ref *spilled = arena_array(b->arena, ref, f->ins.n);
+	uint32_t n = 0, n_values, n_spilled = 0;
 
 	b->loc = arena_array(b->arena, struct loc, f->ins.n);
 	b->slot_off = arena_array(b->arena, int16_t, f->slots.n + 1);
-	for (uint32_t k = 0; k < b->layout.n; k++) {
-		const struct block *x = &f->blocks.v[b->layout.v[k]];
-		for (uint32_t j = 0; j < x->ins.n; j++) {
-			ref r = x->ins.v[j];
-			const struct ins *i = &f->ins.v[r];
-			if (!(op_info[i->op].flags & OF_D) || b->fused[r])
-				continue;
-			if (back_is_remat(i))
-				b->loc[r].kind = LOC_REMAT;
-			else if (b->live[r].weight > 0 || i->op == OP_PHI)
-				order[n++] = (struct scan){ r, b->live[r].start, b->live[r].end };
-		}
-	}
-	qsort(order, n, sizeof(*order), scan_cmp);
-	for (uint32_t k = 0; k < n; k++) {
-		ref v = order[k].v;
-		bool cross = ra_crosses_call(b, order[k].start, order[k].end);
-		unsigned can = cross ? 0x3c0 : 0x3de, freemask = 0;
-		for (unsigned r = 1; r <= 9; r++) {
-			if (active[r] && b->live[active[r]].end < order[k].start)
-				active[r] = 0;
-			if (!active[r] && r != 5)
-				freemask |= 1u << r;
-		}
-		unsigned pick = freemask & can, hint = pick & ra_hints(b, v);
-		if (!hint && !cross) /* keep r6-r9 for those that need them */
-			hint = pick & 0x1e;
-		if (hint)
-			pick = hint;
-		if (pick) {
-			unsigned r = (unsigned)__builtin_ctz(pick);
-			active[r] = v;
-			b->loc[v] = (struct loc){ LOC_REG, (uint8_t)r, 0 };
+	for (unsigned r = 0; r < 10; r++)
+		s.busy[r] = arena_array(b->arena, uint64_t, s.words);
+	for (unsigned r = R0; r <= R5; r++)
+		for (uint32_t k = 0; k < b->calls.n; k++)
+			bits_set(s.busy[r], (struct seg){ b->calls.v[k] + POS_CLOBBER, b->calls.v[k] + POS_CLOBBER });
+	for (ref r = 1; r < f->ins.n; r++) {
+		if (!b->live[r].n_uses || b->fused[r])
 			continue;
-		}
-		/* evict the cheapest of those that could make room, or spill this one */
-		ref worst = v;
-		float cost = b->live[v].weight / (float)(order[k].end - order[k].start + 1);
-		for (unsigned r = 1; r <= 9; r++) {
-			if (!(can >> r & 1) || !active[r])
-				continue;
-			const struct live *l = &b->live[active[r]];
-			float c = l->weight / (float)(l->end - l->start + 1);
-			if (c < cost) {
-				cost = c;
-				worst = active[r];
-			}
-		}
-		if (worst != v) {
-			b->loc[v] = b->loc[worst];
-			active[b->loc[v].reg] = v;
-		}
-		b->loc[worst].kind = LOC_SPILL;
-		vec_push(b->arena, &spilled, worst);
+		bool remat = back_is_remat(f, r);
+		b->loc[r].kind = remat ? LOC_REMAT : LOC_REG; /* what back_needs_r0 supposes until we know better */
+		if (!remat)
+			cands[n++] = (struct cand){ r, ra_gain(b, r) };
 	}
-	struct scan *placed = arena_array(b->arena, struct scan, f->slots.n + spilled.n + 1);
-	uint32_t *offs = arena_array(b->arena, uint32_t, f->slots.n + spilled.n + 1);
-	for (uint32_t s = 0; s < f->slots.n; s++)
-		if (b->slot_live[s].start != UINT32_MAX)
-			b->slot_off[s] = ra_stack(b, f->slots.v[s].size, b->slot_live[s].start, b->slot_live[s].end, placed, offs, &n_placed);
-	for (uint32_t k = 0; k < spilled.n && b->stack <= 512; k++) {
-		const struct live *l = &b->live[spilled.v[k]];
-		b->loc[spilled.v[k]].off = ra_stack(b, 8, l->start, l->end, placed, offs, &n_placed);
-		b->n_spills++;
-	}
-	if (b->stack > 512)
-		b->error = arena_printf(b->arena, "%s needs %u bytes of stack, more than the kernel's 512", f->name, b->stack);
+	n_values = n;
+	for (ref r = 1; r < f->ins.n; r++)
+		if (b->loc[r].kind == LOC_REMAT && ra_gain(b, r) > 0)
+			cands[n++] = (struct cand){ r, ra_gain(b, r) };
+	ra_hints(&s);
+	ra_check_r0(&s, NULL, 0);
+	for (uint32_t k = 0; k < n_values; k++)
+		b->loc[cands[k].v].kind = LOC_NONE;
+	if (n_values)
+		qsort(cands, n_values, sizeof(*cands), cand_cmp);
+	if (n > n_values)
+		qsort(cands + n_values, n - n_values, sizeof(*cands), cand_cmp);
+	for (uint32_t k = 0; k < n; k++)
+		if (!ra_assign(&s, cands[k].v, 0x3df) && k < n_values)
+			b->loc[cands[k].v].kind = LOC_SPILL;
+	for (bool again = true; again;)
+		again = ra_check_r0(&s, cands, n);
+	for (uint32_t k = 0; k < n_values; k++)
+		if (b->loc[cands[k].v].kind == LOC_SPILL)
+			spilled[n_spilled++] = cands[k].v;
+	b->n_spills = n_spilled;
+	ra_stack(&s, spilled, n_spilled);
 }

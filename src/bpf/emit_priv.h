@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Shared by emit.c (instructions), move.c (values into registers, parallel copies) and jump.c (branches, long ones). */
+#ifndef SONDE_BPF_EMIT_PRIV_H
+#define SONDE_BPF_EMIT_PRIV_H
+
+#include "bpf/back.h"
+
+struct jump {
+	uint32_t insn, block;
+};
+struct island { /* jump.c: unconditional jumps on the way to far blocks */
+	uint32_t first; /* instruction of the jump to targets[0]; the others follow */
+	uint32_t n;
+};
+struct emit {
+	struct back *b;
+	struct emit_out *out;
+	struct bpf_code *code;
+	struct span span;
+	uint32_t first;       /* the function's first instruction */
+	uint32_t *block_insn; /* by block */
+	bool may_r0;          /* the instruction being emitted may write r0 */
+	VEC(struct jump) jumps;
+	/* what the attempt before this one found too far away */
+	VEC(uint8_t) far;         /* by jump, in order of emission: use the long form */
+	VEC(uint32_t) targets;    /* blocks that islands lead to */
+	VEC(struct island) islands;
+	uint32_t next_island;     /* instruction behind which to place one; ~0u = none */
+};
+
+uint32_t put(struct emit *e, uint8_t code, unsigned dst, unsigned src, int16_t off, int32_t imm);
+void put_mov(struct emit *e, unsigned dst, unsigned src);
+uint32_t put_jump(struct emit *e, unsigned op, unsigned reg, int32_t imm); /* 64-bit, to be landed */
+void put_land(struct emit *e, uint32_t jump);
+uint8_t mem_size(unsigned w);
+
+/* move.c */
+struct copy {
+	ref src;
+	struct loc dst;  /* LOC_REG or LOC_SPILL */
+	struct loc from; /* current place of the source; LOC_REMAT: make it */
+	bool done;
+};
+void emit_into(struct emit *e, unsigned dst, ref v);
+unsigned emit_reg(struct emit *e, ref v, unsigned scratch);
+unsigned emit_base(struct emit *e, ref p, int64_t *off, uint32_t size, unsigned scratch);
+bool move_base_is_free(const struct back *b, ref p, int64_t off, uint32_t size); /* emit_base needs no scratch */
+void emit_copies(struct emit *e, struct copy *c, unsigned n, unsigned park);
+
+/* jump.c */
+void emit_branch(struct emit *e, uint8_t code, unsigned dst, unsigned src, int32_t imm, uint32_t block);
+void emit_goto(struct emit *e, uint32_t block);
+void emit_island(struct emit *e);
+bool emit_resolve(struct emit *e); /* false: emit the function again */
+
+#endif
