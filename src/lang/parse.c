@@ -656,7 +656,7 @@ static struct node *parse_attach(struct parser *p)
 	const struct lexer *l = &p->lex;
 	uint32_t lo = p->tok.lo, i = lo;
 	bool colon = false;
-	if (!isalnum((unsigned char)l->s[lo]) && !strchr("_*?[\"$", l->s[lo])) {
+	if (lo >= l->len || (!isalnum((unsigned char)l->s[lo]) && !memchr("_*?[\"$", l->s[lo], 6))) {
 		parse_error_here(p, p->tok.kind == TK_BAD ? "unexpected input" : "expected attach point");
 		return parse_node(p, N_ATTACH, lo);
 	}

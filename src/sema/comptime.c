@@ -49,6 +49,17 @@ static const struct node *fold_text(struct sema_ctx *c, struct node *n, uint32_t
 	return NULL;
 }
 
+/* A check that has been made: nothing is left of it. */
+static struct type *fold_nothing(struct sema_ctx *c, struct node *n)
+{
+	if (c->final) {
+		n->kind = N_BLOCK;
+		n->str = (struct str){ "", 0 };
+		n->list.n = 0;
+	}
+	return n->type = sema_basic(c, SB_NONE);
+}
+
 static bool fold_is_literal(const struct node *n)
 {
 	return n->kind == N_INT || n->kind == N_STRING || n->kind == N_BOOL;
@@ -102,12 +113,12 @@ static struct type *fold_assert_str(struct sema_ctx *c, struct node *n)
 	struct type *t = sema_expr(c, &n->list.v[0]);
 	struct span sp = n->list.v[0]->span;
 	if (!t || t->kind == T_ERROR || t->kind == T_STRING)
-		return sema_basic(c, SB_NONE);
+		return fold_nothing(c, n);
 	if (t->kind != T_ARRAY && t->kind != T_PTR)
 		SERR(c, D_STR_LIKE, sp, "values must be either strings, arrays or pointers");
 	else if (!sema_char_like(t->elem))
 		SERR(c, D_STR_LIKE, sp, t->kind == T_ARRAY ? "arrays must contain a char-like type" : "pointers must point to a char-like type");
-	return sema_basic(c, SB_NONE);
+	return fold_nothing(c, n);
 }
 
 static struct type *fold_check_key(struct sema_ctx *c, struct node *n)
@@ -116,7 +127,7 @@ static struct type *fold_check_key(struct sema_ctx *c, struct node *n)
 	const struct node *who = fold_text(c, n, 2);
 	if (m->kind != N_MAP || m->a) {
 		SERR(c, D_ARG_MAP, m->span, "check_key");
-		return sema_basic(c, SB_NONE);
+		return fold_nothing(c, n);
 	}
 	struct type *k = sema_expr(c, &n->list.v[1]);
 	if (c->final && m->map->keyed_known && !m->map->keyed && who)
@@ -124,7 +135,7 @@ static struct type *fold_check_key(struct sema_ctx *c, struct node *n)
 	else if (k && k->kind != T_ERROR)
 		sema_access(c, m, true, k);
 	m->type = sema_basic(c, SB_NONE);
-	return sema_basic(c, SB_NONE);
+	return fold_nothing(c, n);
 }
 
 static struct type *fold_userspace(struct sema_ctx *c, struct node *n)
@@ -135,7 +146,7 @@ static struct type *fold_userspace(struct sema_ctx *c, struct node *n)
 		const char *s = arena_printf(c->a, "%.*s can not be used for this probetype: %s", STR_FMT(who->str), p->name);
 		SERR(c, D_FAIL, n->span, (int)strlen(s), s);
 	}
-	return sema_basic(c, SB_NONE);
+	return fold_nothing(c, n);
 }
 
 /* ---------------------------------------------------- compile-time errors */
@@ -150,11 +161,11 @@ static struct type *fold_fail(struct sema_ctx *c, struct node *n)
 		sema_expr(c, &n->list.v[i]);
 		if (!fold_is_literal(n->list.v[i])) {
 			SERR(c, D_FAIL_LITERALS, n->list.v[i]->span);
-			return sema_basic(c, SB_NONE);
+			return fold_nothing(c, n);
 		}
 	}
 	if (!fmt || !c->final)
-		return sema_basic(c, SB_NONE);
+		return fold_nothing(c, n);
 	while (sema_format_next(fmt->str, &pos, &sp)) {
 		buf_add(&b, fmt->str.s + at, sp.lo - at);
 		at = sp.hi;
@@ -172,7 +183,7 @@ static struct type *fold_fail(struct sema_ctx *c, struct node *n)
 	const char *text = arena_strndup(c->a, b.s ? b.s : "", b.len);
 	buf_fini(&b);
 	SERR(c, D_FAIL, n->span, (int)strlen(text), text);
-	return sema_basic(c, SB_NONE);
+	return fold_nothing(c, n);
 }
 
 static struct type *fold_static_assert(struct sema_ctx *c, struct node *n)
@@ -180,12 +191,12 @@ static struct type *fold_static_assert(struct sema_ctx *c, struct node *n)
 	sema_expr(c, &n->list.v[0]);
 	const struct node *x = n->list.v[0], *msg = fold_text(c, n, 1);
 	if (x->type && x->type->kind == T_ERROR)
-		return sema_basic(c, SB_NONE);
+		return fold_nothing(c, n);
 	if (x->kind != N_BOOL && x->kind != N_INT)
 		SERR(c, D_COMPTIME, x->span);
 	else if (!x->ival && msg)
 		SERR(c, D_FAIL, n->span, STR_FMT(msg->str));
-	return sema_basic(c, SB_NONE);
+	return fold_nothing(c, n);
 }
 
 /* assert(cond, msg): if (!cond) { errorf("assert failed: %s", msg); exit(1); } */
@@ -243,7 +254,7 @@ static struct type *fold_is_err(struct sema_ctx *c, struct node *n)
 	return sema_become(c, n, ge);
 }
 
-/* container_of(ptr, type, member): (type *)((uint64)ptr - offsetof(type, member)) */
+/* container_of(ptr, type, member): (type *)((uint8 *)ptr - offsetof(type, member)); by pointers, which keep their address space */
 static struct type *fold_container_of(struct sema_ctx *c, struct node *n)
 {
 	struct node *t = n->list.v[1], *m = n->list.v[2];
@@ -270,7 +281,8 @@ static struct type *fold_container_of(struct sema_ctx *c, struct node *n)
 	off->tref = node_clone(c->a, t->tref);
 	off->a = node_clone(c->a, t->a);
 	sub->op = O_SUB;
-	sub->a = fold_cast(c, "uint64", n->list.v[0]);
+	sub->a = fold_cast(c, "uint8", n->list.v[0]);
+	vec_push(c->a, &sub->a->tref->list, node_new(c->a, N_PTRSUFFIX, t->span));
 	sub->b = off;
 	cast->tref = node_new(c->a, N_TYPEREF, t->span);
 	cast->tref->tref = node_clone(c->a, t->tref);
