@@ -14,6 +14,9 @@
 #include <sys/types.h>
 
 int sys_map_create(uint32_t type, const char *name, uint32_t key_size, uint32_t value_size, uint32_t max_entries, uint32_t flags);
+/* With the types of key and value in a BTF object: what task storage wants. */
+int sys_map_create_btf(uint32_t type, const char *name, uint32_t key_size, uint32_t value_size, uint32_t max_entries, uint32_t flags,
+		       int btf_fd, uint32_t key_id, uint32_t value_id);
 int sys_map_lookup(int fd, const void *key, void *value);
 int sys_map_update(int fd, const void *key, const void *value, uint64_t flags);
 int sys_map_delete(int fd, const void *key);
@@ -43,20 +46,23 @@ struct sys_prog_info {
 };
 int sys_prog_info(int fd, struct sys_prog_info *ret);
 int sys_prog_test_run(int fd, const void *ctx, uint32_t ctx_size, uint32_t *ret_retval);
-/* Links. */
-int sys_link_perf(int prog_fd, int perf_fd, uint64_t cookie);        /* BPF_PERF_EVENT link (5.15); */
+/* Links. A cookie that this kernel cannot keep for this kind of link: -EOPNOTSUPP (or -EINVAL from kernels before links). */
+int sys_link_perf(int prog_fd, int perf_fd, uint64_t cookie);        /* BPF_PERF_EVENT link (5.15); enables the event */
 int sys_link_raw_tracepoint(int prog_fd, const char *name, uint64_t cookie);
 int sys_link_tracing(int prog_fd, uint32_t attach_type, uint64_t cookie); /* iter, fentry, tp_btf */
 struct sys_uprobe_multi { const char *path; const unsigned long *offsets, *ref_ctr; const uint64_t *cookies; uint32_t n; bool ret; int pid; };
 int sys_link_uprobe_multi(int prog_fd, const struct sys_uprobe_multi *u);
+int sys_link_kprobe_multi(int prog_fd, uint32_t attach_type, const char *symbol); /* one function, for feature probing */
 int sys_iter_create(int link_fd);
 int sys_perf_set_bpf(int perf_fd, int prog_fd);                      /* PERF_EVENT_IOC_SET_BPF + ENABLE, before perf links */
+/* Perf events are made disabled; sys_link_perf() or sys_perf_set_bpf() enables them. */
 int sys_perf_tracepoint(uint64_t id, int pid, int cpu);
 int sys_perf_timer(uint64_t period_ns_or_hz, bool is_freq, int pid, int cpu); /* software cpu-clock */
 int sys_perf_event(uint32_t type, uint64_t config, uint64_t period, int pid, int cpu);
 int sys_perf_uprobe(const char *path, uint64_t offset, uint64_t ref_ctr, bool ret, int pid);
+int sys_perf_kprobe(const char *symbol, uint64_t offset, bool ret);
 int sys_enable_stats(void); /* BPF_ENABLE_STATS run time; fd */
-/* Possible and online CPUs; number, or -errno. */
+/* Possible CPUs (the highest id + 1: what per-CPU values are laid out by) and online ones; number, or -errno. */
 int sys_possible_cpus(void);
 int sys_online_cpus(uint32_t *ret_cpus, uint32_t room); /* ids; returns how many */
 /* Why would BPF be refused? One line for the user, or NULL. */

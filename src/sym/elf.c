@@ -46,7 +46,7 @@ struct entry {
 struct sym_elf {
 	int fd;
 	uint16_t type, machine;
-	bool stripped;
+	bool stripped, go;
 	struct segment *segs;
 	uint32_t n_segs;
 	struct entry *syms;
@@ -126,6 +126,21 @@ static int elf_read_symbols(struct sym_elf *e, Elf *elf, uint32_t sh_type, bool 
 		}
 	}
 	return 0;
+}
+
+static bool elf_has_section(Elf *elf, const char *name)
+{
+	size_t names = 0;
+	uint32_t n_scn = 0;
+	if (elf_getshdrstrndx(elf, &names) != 0)
+		return false;
+	for (Elf_Scn *scn = NULL; (scn = elf_nextscn(elf, scn)) && n_scn < ELF_MAX_SECTIONS; n_scn++) {
+		GElf_Shdr sh;
+		const char *s = gelf_getshdr(scn, &sh) ? elf_strptr(elf, names, sh.sh_name) : NULL;
+		if (s && !strcmp(s, name))
+			return true;
+	}
+	return false;
 }
 
 static int elf_read_segments(struct sym_elf *e, Elf *elf, uint64_t file_size)
@@ -233,6 +248,7 @@ static int elf_read(struct sym_elf *e, uint64_t file_size)
 	if (elf && elf_kind(elf) == ELF_K_ELF && gelf_getehdr(elf, &eh)) {
 		e->type = eh.e_type;
 		e->machine = eh.e_machine;
+		e->go = elf_has_section(elf, ".gopclntab");
 		bool has_dyn = false, has_sym = false;
 		r = elf_read_segments(e, elf, file_size);
 		r = r ? r : elf_read_symbols(e, elf, SHT_DYNSYM, &has_dyn);
@@ -299,6 +315,11 @@ bool sym_elf_is_pie(const struct sym_elf *e)
 bool sym_elf_is_stripped(const struct sym_elf *e)
 {
 	return e->stripped;
+}
+
+bool sym_elf_is_go(const struct sym_elf *e)
+{
+	return e->go;
 }
 
 bool sym_elf_offset(const struct sym_elf *e, uint64_t addr, uint64_t *ret_offset)

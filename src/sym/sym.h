@@ -26,6 +26,7 @@ void sym_elf_close(struct sym_elf *e);
 bool sym_elf_is_native(const struct sym_elf *e);  /* of this processor */
 bool sym_elf_is_pie(const struct sym_elf *e);     /* position-independent: program or library */
 bool sym_elf_is_stripped(const struct sym_elf *e);/* has no symbol table, only exported names */
+bool sym_elf_is_go(const struct sym_elf *e);      /* has Go's run-time tables: its stacks move */
 /* File offset of an address in an executable segment; false if there is none. */
 bool sym_elf_offset(const struct sym_elf *e, uint64_t addr, uint64_t *ret_offset);
 /* The function of that name. Of several local ones the first; global before local. */

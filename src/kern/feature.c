@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the running kernel can do: each row of sema/feature.def is probed by trying it, when first asked, and remembered.
+ * Never by version: distributions backport, and a lockdown, a container or a missing driver takes away what the version
+ * would promise.
+ *
+ * A probe is some microseconds to a millisecond: a map made and closed, a program of a few instructions loaded and closed.
+ * Whether a helper exists is read from the verifier's complaint: "unknown func", or that this type of program may not call
+ * it, means no; any other complaint is about the arguments, so the helper is there.
+ */
+#include "kern/kern_priv.h"
+#include "kern/sys.h"
+
+#include <errno.h>
+#include <linux/perf_event.h>
+#include <string.h>
+#include <unistd.h>
+
+static const struct {
+	const char *name, *doc;
+} features[FEAT_COUNT] = {
+#define FEATURE(id, feature_name, feature_doc) [FEAT_##id] = { feature_name, feature_doc },
+#include "sema/feature.def"
+#undef FEATURE
+};
+
+const char *kern_feature_name(enum feature f)
+{
+	return f < FEAT_COUNT ? features[f].name : "?";
+}
+const char *kern_feature_doc(enum feature f)
+{
+	return f < FEAT_COUNT ? features[f].doc : "?";
+}
+
+/* Numbers from the kernel's interface that older headers lack. */
+enum {
+	MAP_HASH = 1, MAP_ARRAY = 2, MAP_RINGBUF = 27, MAP_TASK_STORAGE = 29,
+	PROG_KPROBE = 2, PROG_TRACEPOINT = 5, PROG_RAW_TRACEPOINT = 17, PROG_TRACING = 26, F_NO_PREALLOC = 1,
+	TRACE_FENTRY = 24, TRACE_ITER = 28, TRACE_KPROBE_MULTI = 42, TRACE_UPROBE_MULTI = 48, TRACE_KPROBE_SESSION = 56,
+	HELPER_TASK_BTF = 158, HELPER_FOR_EACH_MAP = 164, HELPER_FUNC_IP = 173, HELPER_COOKIE = 174, HELPER_LOOP = 181,
+	HELPER_LOOKUP_PERCPU = 195, HELPER_TAI = 208,
+};
+
+static bool closes(int fd)
+{
+	if (fd < 0)
+		return false;
+	close(fd);
+	return true;
+}
+
+/* --- programs --- */
+
+#define INSN(c, d, s, o, i) ((struct bpf_insn){ .code = (c), .dst_reg = (d), .src_reg = (s), .off = (o), .imm = (i) })
+#define MOV(d, i) INSN(BPF_ALU64 | BPF_MOV | BPF_K, d, 0, 0, i)
+#define CALL(h) INSN(BPF_JMP | BPF_CALL, 0, 0, 0, h)
+#define EXIT INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0)
+
+static int load(uint32_t type, uint32_t expected, uint32_t btf_id, const struct bpf_insn *insns, uint32_t n, char *log, uint32_t log_size)
+{
+	struct sys_prog p = { .type = type, .expected_attach_type = expected, .attach_btf_id = btf_id, .name = "probe", .license = "GPL",
+			      .insns = insns, .n_insns = n, .log = log, .log_size = log_size, .log_level = log ? 1 : 0 };
+	return sys_prog_load(&p);
+}
+static int load_empty(uint32_t type, uint32_t expected, uint32_t btf_id)
+{
+	const struct bpf_insn insns[] = { MOV(BPF_REG_0, 0), EXIT };
+	return load(type, expected, btf_id, insns, 2, NULL, 0);
+}
+
+static bool has_helper(uint32_t type, int helper)
+{
+	const struct bpf_insn insns[] = { CALL(helper), MOV(BPF_REG_0, 0), EXIT };
+	char log[4096];
+	int fd = load(type, 0, 0, insns, 3, log, sizeof(log));
+	if (fd >= 0)
+		return closes(fd);
+	if (fd == -EPERM || !log[0])
+		return false;
+	return !strstr(log, "unknown func") && !strstr(log, "invalid func") && !strstr(log, "cannot use helper");
+}
+
+static bool has_cpu_v4(void)
+{
+	const struct bpf_insn insns[] = {
+		MOV(BPF_REG_0, 200),
+		INSN(BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_0, BPF_REG_0, 8, 0),    /* r0 = (s8)r0 */
+		MOV(BPF_REG_1, 3),
+		INSN(BPF_ALU64 | BPF_DIV | BPF_X, BPF_REG_0, BPF_REG_1, 1, 0),    /* r0 s/= r1 */
+		INSN(BPF_STX | BPF_MEM | BPF_DW, BPF_REG_10, BPF_REG_0, -8, 0),
+		INSN(BPF_LDX | 0x80 | BPF_W, BPF_REG_0, BPF_REG_10, -8, 0),       /* r0 = *(s32 *)(r10 - 8) */
+		INSN(BPF_JMP32 | BPF_JA, 0, 0, 0, 0),                             /* gotol +0 */
+		EXIT,
+	};
+	return closes(load(PROG_TRACEPOINT, 0, 0, insns, sizeof(insns) / sizeof(*insns), NULL, 0));
+}
+
+static bool has_atomics(void)
+{
+	const struct bpf_insn insns[] = {
+		INSN(BPF_ST | BPF_MEM | BPF_DW, BPF_REG_10, 0, -8, 1),
+		MOV(BPF_REG_0, 1),
+		INSN(BPF_STX | 0xc0 | BPF_DW, BPF_REG_10, BPF_REG_0, -8, 0x01), /* r0 = fetch-and-add */
+		EXIT,
+	};
+	return closes(load(PROG_TRACEPOINT, 0, 0, insns, sizeof(insns) / sizeof(*insns), NULL, 0));
+}
+
+/* --- kernel functions --- */
+
+/* A function that every kernel has, that nobody calls while we look, and that may be probed. */
+static const char quiet_function[] = "kernel_power_off";
+
+/* Attached to the quiet function, for a moment: nothing less shows what a lockdown or a missing ftrace takes away. */
+static bool has_kprobe_link(uint32_t attach)
+{
+	int prog = load_empty(PROG_KPROBE, attach, 0);
+	if (prog < 0)
+		return false;
+	int link = sys_link_kprobe_multi(prog, attach, quiet_function);
+	close(prog);
+	return closes(link);
+}
+
+static bool has_uprobe_link(void)
+{
+	const unsigned long offset = 0;
+	const struct sys_uprobe_multi u = { .path = "/", .offsets = &offset, .n = 1 };
+	int prog = load_empty(PROG_KPROBE, TRACE_UPROBE_MULTI, 0);
+	if (prog < 0)
+		return false;
+	int link = sys_link_uprobe_multi(prog, &u);
+	close(prog);
+	if (link >= 0)
+		return closes(link);
+	return link == -EBADF; /* a folder is no file with code: but it looked */
+}
+
+static bool has_fentry(struct kern *k)
+{
+	struct kbtf *b = kern_btf(k);
+	/* The kernel's own function for trying this; else the quiet one. */
+	uint32_t id = b ? kbtf_find(b, 1u << KB_FUNC, STR("bpf_fentry_test1")) : 0;
+	if (b && !id)
+		id = kbtf_find(b, 1u << KB_FUNC, str_of(quiet_function));
+	int prog = id ? load_empty(PROG_TRACING, TRACE_FENTRY, id) : -1;
+	if (prog < 0)
+		return false;
+	int link = sys_link_tracing(prog, TRACE_FENTRY, 0);
+	close(prog);
+	return closes(link);
+}
+
+static bool has_iter(struct kern *k)
+{
+	struct kbtf *b = kern_btf(k);
+	uint32_t id = b ? kbtf_find(b, 1u << KB_FUNC, STR("bpf_iter_task")) : 0;
+	int prog = id ? load_empty(PROG_TRACING, TRACE_ITER, id) : -1;
+	if (prog < 0)
+		return false;
+	int link = sys_link_tracing(prog, TRACE_ITER, 0);
+	close(prog);
+	return closes(link);
+}
+
+/* --- events --- */
+
+static bool has_perf_link(void)
+{
+	int prog = load_empty(PROG_TRACEPOINT, 0, 0);
+	if (prog < 0)
+		return false;
+	int link = sys_link_perf(prog, -1, 0);
+	close(prog);
+	if (link >= 0)
+		return closes(link);
+	return link == -EBADF; /* that is no perf event: but it looked */
+}
+
+static bool has_uprobe(void)
+{
+	/* Somewhere in our own text; the event is not enabled, so nothing is written there. */
+	char exe[512];
+	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+	if (n <= 0)
+		return false;
+	exe[n] = 0;
+	return closes(sys_perf_uprobe(exe, 0x1000, 0, false, -1));
+}
+
+/* --- maps --- */
+
+static bool has_task_storage(void)
+{
+	static const uint32_t btf[] = {
+		0xeb9f | 1 << 16, 24, 0, 16, 16, 5,         /* header: one type, five bytes of strings */
+		1, 1u << 24, 4, 1u << 24 | 32,              /* int, 4 bytes, signed */
+		'i' << 8 | 'n' << 16 | (uint32_t)'t' << 24, 0, /* "\0int\0" */
+	};
+	int fd = sys_btf_load(btf, 24 + 16 + 5, NULL, 0);
+	if (fd < 0)
+		return false;
+	int map = sys_map_create_btf(MAP_TASK_STORAGE, "probe", 4, 4, 0, F_NO_PREALLOC, fd, 1, 1);
+	close(fd);
+	return closes(map);
+}
+
+static bool has_batch(void)
+{
+	uint32_t key, next, count = 1;
+	uint64_t value;
+	int map = sys_map_create(MAP_HASH, "probe", 4, 8, 1, 0);
+	if (map < 0)
+		return false;
+	int r = sys_map_lookup_batch(map, NULL, &next, &key, &value, &count);
+	close(map);
+	return r == 0 || r == -ENOENT;
+}
+
+bool feature_probe(struct kern *k, enum feature f)
+{
+	const char *why;
+	switch (f) {
+	case FEAT_BTF:
+		return access("/sys/kernel/btf/vmlinux", R_OK) == 0;
+	case FEAT_TRACEFS:
+		return kern_tracefs(k, &why) != NULL;
+	case FEAT_KPROBE:
+		return closes(sys_perf_kprobe(quiet_function, 0, false));
+	case FEAT_KPROBE_MULTI:
+		return has_kprobe_link(TRACE_KPROBE_MULTI);
+	case FEAT_KPROBE_SESSION:
+		return has_kprobe_link(TRACE_KPROBE_SESSION);
+	case FEAT_FENTRY:
+		return has_fentry(k);
+	case FEAT_UPROBE:
+		return has_uprobe();
+	case FEAT_UPROBE_MULTI:
+		return has_uprobe_link();
+	case FEAT_PERF_LINK:
+		return has_perf_link();
+	case FEAT_RINGBUF:
+		return closes(sys_map_create(MAP_RINGBUF, "probe", 0, 0, (uint32_t)sysconf(_SC_PAGESIZE), 0));
+	case FEAT_LOOP:
+		return has_helper(PROG_TRACEPOINT, HELPER_LOOP);
+	case FEAT_FOR_EACH_MAP:
+		return has_helper(PROG_TRACEPOINT, HELPER_FOR_EACH_MAP);
+	case FEAT_LOOKUP_PERCPU:
+		return has_helper(PROG_TRACEPOINT, HELPER_LOOKUP_PERCPU);
+	case FEAT_TASK_BTF:
+		return has_helper(PROG_TRACEPOINT, HELPER_TASK_BTF);
+	case FEAT_TAI:
+		return has_helper(PROG_TRACEPOINT, HELPER_TAI);
+	case FEAT_FUNC_IP:
+		return has_helper(PROG_KPROBE, HELPER_FUNC_IP);
+	case FEAT_COOKIE:
+		return has_helper(PROG_TRACEPOINT, HELPER_COOKIE);
+	case FEAT_RAW_COOKIE:
+		return has_helper(PROG_RAW_TRACEPOINT, HELPER_COOKIE);
+	case FEAT_CPU_V4:
+		return has_cpu_v4();
+	case FEAT_ATOMICS:
+		return has_atomics();
+	case FEAT_ITER:
+		return has_iter(k);
+	case FEAT_PMU:
+		return closes(sys_perf_event(PERF_TYPE_HARDWARE, PERF_COUNT_HW_CPU_CYCLES, 0, 0, -1));
+	case FEAT_TASK_STORAGE:
+		return has_task_storage();
+	case FEAT_RUN_STATS:
+		return closes(sys_enable_stats());
+	case FEAT_BATCH:
+		return has_batch();
+	case FEAT_COUNT:
+		break;
+	}
+	return false;
+}
+
+bool kern_has(struct kern *k, enum feature f)
+{
+	if ((unsigned)f >= FEAT_COUNT)
+		return false;
+	if (k->fixture)
+		return k->fixture->has[f];
+	if (!k->has[f])
+		k->has[f] = feature_probe(k, f) ? 1 : -1;
+	return k->has[f] > 0;
+}

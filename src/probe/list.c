@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * -l: which probes are there? Kernel-side ones come from facts' lists, those of programs and libraries from the
+ * provider's own expansion. With -v each has its arguments below it, and `struct x` shows a type of the kernel.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "probe/probe_priv.h"
+
+enum { LIST_DEPTH = 4 };
+
+struct listing {
+	struct arena *a;
+	struct kern *k;
+	struct facts *f;
+	struct diags *d;
+	int pid;
+	bool params;
+	struct buf *out;
+	uint32_t n;
+};
+
+/* -- arguments and types -- */
+
+static void list_declare(struct listing *x, const struct type *t, const char *name, uint32_t bits)
+{
+	struct buf b = { 0 };
+	if (t->kind == T_STRING)
+		buf_addf(x->out, "char %s[%u]", name, t->size);
+	else if (t->kind == T_ARRAY) {
+		type_print(t->elem, &b);
+		buf_addf(x->out, "%s %s[%u]", b.s ? b.s : "", name, t->count);
+	} else {
+		type_print(t, &b);
+		bool star = b.len && b.s[b.len - 1] == '*';
+		buf_addf(x->out, "%s%s%s", b.s ? b.s : "", star ? "" : " ", name);
+	}
+	if (bits)
+		buf_addf(x->out, " : %u", bits);
+	buf_fini(&b);
+}
+
+static void list_fields(struct listing *x, const struct type *t)
+{
+	for (uint32_t i = 0; t && i < t->fields.n; i++) {
+		buf_adds(x->out, "    ");
+		list_declare(x, t->fields.v[i].type, t->fields.v[i].name.s ? t->fields.v[i].name.s : "", t->fields.v[i].bit_size);
+		buf_addc(x->out, '\n');
+	}
+}
+
+static void list_body(struct listing *x, struct type *t, int depth)
+{
+	if (!t->complete && !x->f->ops->complete(x->f, t))
+		return;
+	for (uint32_t i = 0; i < t->fields.n; i++) {
+		const struct field *f = &t->fields.v[i];
+		buf_pad(x->out, ' ', 4 * depth);
+		if (!f->name.len && f->type->kind == T_STRUCT && depth < LIST_DEPTH) {
+			buf_addf(x->out, "%s {\n", f->type->is_union ? "union" : "struct");
+			list_body(x, f->type, depth + 1);
+			buf_pad(x->out, ' ', 4 * depth);
+			buf_adds(x->out, "};\n");
+			continue;
+		}
+		list_declare(x, f->type, f->name.s ? f->name.s : "", f->bit_size);
+		buf_addf(x->out, "; // offset %u\n", f->offset);
+	}
+}
+
+static void list_type(struct listing *x, char keyword, struct str name)
+{
+	struct type *t = x->f->ops->type(x->f, keyword, name);
+	if (!t)
+		return;
+	x->n++;
+	bool is_enum = t->kind == T_ENUM;
+	buf_addf(x->out, "%s %.*s", is_enum ? "enum" : t->is_union ? "union" : "struct", STR_FMT(name));
+	if (!x->params) {
+		buf_addc(x->out, '\n');
+		return;
+	}
+	buf_adds(x->out, " {\n");
+	if (is_enum && (t->complete || x->f->ops->complete(x->f, t)))
+		for (uint32_t i = 0; i < t->values.n; i++)
+			buf_addf(x->out, "    %.*s = %lld,\n", STR_FMT(t->values.v[i].name), (long long)t->values.v[i].value);
+	else if (!is_enum)
+		list_body(x, t, 1);
+	buf_addf(x->out, "}; // %u bytes\n", t->size);
+}
+
+/* -- kernel-side providers -- */
+
+static void list_names(struct listing *x, enum provider_id id, const char *prefix, const char *pattern, const char *suffix)
+{
+	struct parts_names names;
+	if (parts_list(x->f, x->a, id, pattern, &names) < 0)
+		return;
+	for (uint32_t i = 0; i < names.list.n; i++) {
+		const char *name = names.list.v[i], *colon = strchr(name, ':');
+		x->n++;
+		buf_addf(x->out, "%s%s%s\n", prefix, name, suffix);
+		if (!x->params)
+			continue;
+		if (id == PROV_TRACEPOINT && colon) {
+			uint64_t event;
+			list_fields(x, x->f->ops->tracepoint(x->f, (struct str){ name, (uint32_t)(colon - name) }, str_of(colon + 1), &event));
+		} else if (id == PROV_RAWTRACEPOINT) {
+			const struct facts_func *fn = x->f->ops->raw_tracepoint(x->f, str_of(name));
+			for (uint32_t k = 0; fn && k < fn->params.n; k++) {
+				buf_adds(x->out, "    ");
+				list_declare(x, fn->params.v[k].type, fn->params.v[k].name.s, 0);
+				buf_addc(x->out, '\n');
+			}
+		}
+	}
+}
+
+static void list_events(struct listing *x, const char *provider, const struct perf_event_name *e, const char *pattern)
+{
+	for (; e->name; e++) {
+		if (!str_match(pattern, e->name) && !(e->alias && str_match(pattern, e->alias)))
+			continue;
+		x->n++;
+		buf_addf(x->out, "%s:%s:\n", provider, e->name);
+	}
+}
+
+static void list_kernel(struct listing *x, enum provider_id id, const char *name, const char *rest)
+{
+	const char *colon = strchr(rest, ':');
+	const char *last = colon ? strrchr(rest, ':') + 1 : rest;
+	switch (id) {
+	case PROV_TRACEPOINT:
+		list_names(x, id, "tracepoint:", colon ? rest : arena_printf(x->a, "*:%s", rest), "");
+		break;
+	case PROV_RAWTRACEPOINT:
+		list_names(x, id, "rawtracepoint:vmlinux:", last, "");
+		break;
+	case PROV_ITER:
+		list_names(x, id, "iter:", last, "");
+		break;
+	case PROV_KPROBE:
+		list_names(x, id, "kprobe:", last, "");
+		break;
+	case PROV_FENTRY:
+		list_names(x, id, "fentry:vmlinux:", last, "");
+		break;
+	case PROV_SOFTWARE:
+		list_events(x, name, event_software, rest);
+		break;
+	case PROV_HARDWARE:
+		list_events(x, name, event_hardware, rest);
+		break;
+	case PROV_INTERVAL:
+	case PROV_PROFILE: {
+		static const char *const units[] = { "hz", "us", "ms", "s" };
+		for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++) {
+			if (!str_match(rest, units[i]))
+				continue;
+			x->n++;
+			buf_addf(x->out, "%s:%s:\n", name, units[i]);
+		}
+		break;
+	}
+	case PROV_SELF:
+		for (uint32_t i = 0; self_signal_name[i]; i++) {
+			const char *s = arena_printf(x->a, "signal:%s", self_signal_name[i]);
+			if (!str_match(rest, s) && !str_match(rest, "*"))
+				continue;
+			x->n++;
+			buf_addf(x->out, "self:%s\n", s);
+		}
+		break;
+	default:
+		break;
+	}
+}
+
+/* -- programs and libraries -- */
+
+static void list_place(void *arg, struct attach_point *ap)
+{
+	struct listing *x = arg;
+	x->n++;
+	buf_addf(x->out, "%.*s\n", STR_FMT(ap->name));
+}
+
+static int list_user(struct listing *x, const struct provider *p, const char *rest)
+{
+	struct str parts[6];
+	uint32_t n = 0;
+	struct provider_env env = { .facts = x->f, .diags = x->d, .arena = x->a, .pid = x->pid, .missing_probes = 2 };
+	for (const char *s = rest; n < 6;) {
+		size_t len = strcspn(s, ":");
+		parts[n++] = (struct str){ arena_strndup(x->a, s, len), (uint32_t)len };
+		if (!s[len])
+			break;
+		s += len + 1;
+	}
+	if (n == 1) /* a file alone: all its functions */
+		parts[n++] = STR("*");
+	return p->expand(p, &env, parts, n, (struct span){ 0 }, list_place, x);
+}
+
+static const enum provider_id list_default[] = { PROV_KPROBE, PROV_TRACEPOINT, PROV_SOFTWARE, PROV_HARDWARE, PROV_FENTRY, PROV_ITER,
+						 PROV_RAWTRACEPOINT };
+
+static bool list_is_default(enum provider_id id)
+{
+	for (size_t i = 0; i < sizeof(list_default) / sizeof(*list_default); i++)
+		if (list_default[i] == id)
+			return true;
+	return false;
+}
+
+static int list_one(struct listing *x, const char *pattern)
+{
+	static const struct { const char *word; char keyword; } types[] = { { "struct ", 's' }, { "union ", 'u' }, { "enum ", 'e' } };
+	for (size_t i = 0; i < 3; i++) {
+		if (!strncmp(pattern, types[i].word, strlen(types[i].word))) {
+			list_type(x, types[i].keyword, str_of(pattern + strlen(types[i].word)));
+			return 0;
+		}
+	}
+	const char *colon = strchr(pattern, ':');
+	struct str prov = colon ? (struct str){ arena_strndup(x->a, pattern, (size_t)(colon - pattern)), (uint32_t)(colon - pattern) } :
+				  STR("*");
+	const char *rest = colon ? colon + 1 : pattern;
+	if (!*rest)
+		rest = "*";
+	bool wild = parts_has_wildcard(prov), any = false;
+	for (uint32_t i = 0; i < probe_providers.n; i++) {
+		const struct provider *p = probe_providers.v[i];
+		if (wild ? !list_is_default(p->id) || !str_match(prov.s, p->name) : provider_find(&probe_providers, prov) != p)
+			continue;
+		any = true;
+		if (p->id == PROV_UPROBE || p->id == PROV_URETPROBE || p->id == PROV_USDT) {
+			int r = list_user(x, p, rest);
+			if (r < 0)
+				return r;
+		} else {
+			list_kernel(x, p->id, p->name, rest);
+		}
+	}
+	if (!any) {
+		diag_add(x->d, D_PROBE_TYPE, (struct span){ 0 }, STR_FMT(prov));
+		return -EINVAL;
+	}
+	return 0;
+}
+
+int probe_list(struct arena *a, struct kern *k, struct diags *d, const char *pattern, int pid, bool params, struct buf *out)
+{
+	struct listing x = { .a = a, .k = k, .f = kern_facts(k), .d = d, .pid = pid, .params = params, .out = out };
+	if (!pattern || !*pattern)
+		pattern = "*:*";
+	for (const char *s = pattern; *s;) {
+		size_t n = strcspn(s, ",");
+		int r = n ? list_one(&x, arena_strndup(a, s, n)) : 0;
+		if (r < 0)
+			return r;
+		s += n + (s[n] == ',');
+	}
+	return 0;
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The plan: for each program how it will be attached, and why so. It is made
+ * before anything is loaded, since the mechanism decides with which
+ * attach type a program is loaded, and so that --explain can show it without touching the machine.
+ */
+#include <errno.h>
+#include <signal.h>
+
+#include "probe/probe_priv.h"
+
+const char *const attach_mechanism_name[AM_COUNT] = {
+	[AM_TEST_RUN] = "test run", [AM_PERF_LINK] = "perf event, link", [AM_PERF_IOCTL] = "perf event", [AM_RAW_LINK] = "raw tracepoint",
+	[AM_TRACING_LINK] = "BTF tracepoint", [AM_UPROBE_MULTI] = "uprobe multi", [AM_ITER] = "iterator",
+};
+
+static bool plan_has(struct facts *f, enum feature x)
+{
+	return f && f->ops->has && f->ops->has(f, x);
+}
+
+static void plan_perf(struct facts *f, struct plan_step *s, const char *what, struct arena *a)
+{
+	if (plan_has(f, FEAT_PERF_LINK)) {
+		s->how = AM_PERF_LINK;
+		s->why = what;
+	} else {
+		s->how = AM_PERF_IOCTL;
+		s->why = arena_printf(a, "%s; this kernel has no links for perf events (before 5.15)", what);
+	}
+}
+
+static void plan_uprobe(struct facts *f, struct plan_step *s, const struct module_prog *p, struct arena *a)
+{
+	if (p->attach.n > 1 && plan_has(f, FEAT_UPROBE_MULTI)) {
+		s->how = AM_UPROBE_MULTI;
+		s->attach_type = TYPE_UPROBE_MULTI;
+		s->why = arena_printf(a, "%u places in one link", p->attach.n);
+		return;
+	}
+	plan_perf(f, s, p->attach.n > 1 ? "each place by itself: this kernel has no multi-links for uprobes (before 6.6)" : "one place", a);
+}
+
+static void plan_program(struct arena *a, struct facts *f, const struct module *m, const struct module_prog *p, struct plan_step *s)
+{
+	switch (m->attaches.v[p->attach.v[0]]->provider) {
+	case PROV_BEGIN:
+		s->how = AM_TEST_RUN;
+		s->why = "run once, before the others are attached";
+		break;
+	case PROV_END:
+		s->how = AM_TEST_RUN;
+		s->why = "run once, after the others are detached";
+		break;
+	case PROV_SELF:
+		s->how = AM_TEST_RUN;
+		s->why = "run when the signal comes";
+		break;
+	case PROV_RAWTRACEPOINT:
+		s->how = p->prog_type == BPF_PROG_TYPE_TRACING ? AM_TRACING_LINK : AM_RAW_LINK;
+		s->why = s->how == AM_TRACING_LINK ? "arguments with their types: the kernel follows pointers for us" : "no types for it in this kernel";
+		break;
+	case PROV_ITER:
+		s->how = AM_ITER;
+		s->why = "read once, to the end";
+		break;
+	case PROV_UPROBE:
+	case PROV_URETPROBE:
+	case PROV_USDT:
+		plan_uprobe(f, s, p, a);
+		break;
+	case PROV_PROFILE:
+	case PROV_SOFTWARE:
+	case PROV_HARDWARE:
+		plan_perf(f, s, "an event on each CPU", a);
+		break;
+	case PROV_INTERVAL:
+		plan_perf(f, s, "a timer on one CPU", a);
+		break;
+	default:
+		plan_perf(f, s, p->attach.n > 1 ? "one program for all of them, told apart by cookies" : "the tracepoint's own event", a);
+	}
+}
+
+int probe_plan_facts(struct arena *a, struct facts *f, const struct module *m, int pid, struct plan *ret)
+{
+	(void)pid;
+	*ret = (struct plan){ 0 };
+	for (uint32_t i = 0; i < m->progs.n; i++) {
+		const struct module_prog *p = &m->progs.v[i];
+		struct plan_step s = { .prog = i, .attach_type = p->attach_type };
+		if (!p->attach.n)
+			return -EINVAL;
+		plan_program(a, f, m, p, &s);
+		for (uint32_t k = 0; k < p->attach.n; k++)
+			vec_push(a, &s.attach, p->attach.v[k]);
+		vec_push(a, &ret->steps, s);
+	}
+	return 0;
+}
+
+int probe_plan(struct arena *a, struct kern *k, const struct module *m, int pid, struct plan *ret)
+{
+	return probe_plan_facts(a, kern_facts(k), m, pid, ret);
+}
+
+void probe_plan_print(const struct plan *p, const struct module *m, struct buf *out)
+{
+	for (uint32_t i = 0; i < p->steps.n; i++) {
+		const struct plan_step *s = &p->steps.v[i];
+		const struct attach_point *first = m->attaches.v[s->attach.v[0]];
+		buf_addf(out, "%.*s", STR_FMT(first->name));
+		if (s->attach.n > 1)
+			buf_addf(out, " and %u more", s->attach.n - 1);
+		buf_addf(out, ": %s (%s)\n", attach_mechanism_name[s->how], s->why);
+	}
+}
+
+const char *probe_pid_refusal(struct arena *a, int pid)
+{
+	if (pid > 0 && kill(pid, 0) && errno == ESRCH)
+		return arena_printf(a, "process %d: %s", pid, strerror(ESRCH));
+	return NULL;
+}

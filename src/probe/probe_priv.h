@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of probe/ share. */
+#ifndef SONDE_PROBE_PRIV_H
+#define SONDE_PROBE_PRIV_H
+
+#include <linux/bpf.h>
+
+#include "probe/probe.h"
+
+/* Newer than the oldest headers that we build with. */
+enum { TYPE_TRACE_RAW_TP = 23, TYPE_TRACE_FENTRY = 24, TYPE_TRACE_FEXIT = 25, TYPE_TRACE_ITER = 28, TYPE_UPROBE_MULTI = 48 };
+
+extern const struct provider provider_begin, provider_end, provider_self, provider_tracepoint, provider_rawtracepoint,
+	provider_kprobe, provider_kretprobe, provider_fentry, provider_fexit, provider_uprobe, provider_uretprobe, provider_usdt,
+	provider_profile, provider_interval, provider_software, provider_hardware, provider_watchpoint, provider_iter, provider_test,
+	provider_bench;
+
+/* -- parts.c: what providers do with the parts of an attach point -- */
+/* The number of parts must be in [min, max], else it is reported. */
+bool parts_count(const struct provider *p, struct provider_env *env, uint32_t n, uint32_t min, uint32_t max, struct span span);
+/* Decimal, 0x hexadecimal, 0 octal, `_` between digits, exponents as in the language (1e6): the whole text, 64 bits. */
+bool parts_number(struct str s, uint64_t *ret);
+bool parts_has_wildcard(struct str s);
+/* "hz:99", "ms:10", "10ms": the period in nanoseconds (or Hz), the name "unit:number". Reported when wrong. */
+struct parts_timer { uint64_t period; bool is_freq; const char *name; };
+bool parts_timer(const struct provider *p, struct provider_env *env, const struct str *parts, uint32_t n, struct span span,
+		 struct parts_timer *ret);
+int parts_bad(struct provider_env *env, struct span span, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void parts_warn(struct provider_env *env, struct span span, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+struct attach_point *parts_place(struct provider_env *env, const struct provider *p, struct span span);
+/* Names of facts->list, sorted, each once. */
+struct parts_names { struct arena *a; VEC(const char *) list; };
+int parts_list(struct facts *f, struct arena *a, enum provider_id id, const char *pattern, struct parts_names *ret);
+void parts_sort(struct parts_names *n);
+/* The context of programs that get registers, or a perf event's. */
+bool parts_load_regs(const struct provider *p, struct provider_env *env, struct attach_point *ap);
+bool parts_load_perf(const struct provider *p, struct provider_env *env, struct attach_point *ap);
+
+/* -- event.c: software and hardware events -- */
+struct perf_event_name { const char *name, *alias; uint32_t config; uint32_t period; };
+extern const struct perf_event_name event_software[], event_hardware[]; /* up to name == NULL */
+
+/* -- self.c -- */
+extern const char *const self_signal_name[]; /* the signals that a probe may wait for, up to NULL */
+
+#endif
