@@ -184,7 +184,7 @@ static int load_program(struct session *s, uint32_t i)
 	char name[16];
 	load_object_name(name, full.s, full.len);
 	load_relocate(s, c);
-	struct sys_prog p = { .type = mp->prog_type, .expected_attach_type = mp->attach_type, .attach_btf_id = mp->btf_id,
+	struct sys_prog p = { .type = mp->prog_type, .expected_attach_type = s->plan.steps.v[i].attach_type, .attach_btf_id = mp->btf_id,
 			      .name = name, .license = s->module.license ? s->module.license : "GPL",
 			      .insns = c->insns.v, .n_insns = c->insns.n };
 	if (c->subprogs.n > 1) {

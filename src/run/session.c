@@ -240,6 +240,9 @@ static void session_run_loaded(struct session *s)
 	}
 	bool ran = true;
 	if (s->exiting || s->out.error) {
+		for (uint32_t i = 0; i < s->plan.steps.n; i++)
+			if (s->plan.steps.v[i].how == AM_TEST_RUN)
+				s->attached.n_probes += s->plan.steps.v[i].attach.n;
 		if (!s->o->dry_run)
 			session_ready(s);
 	} else {
