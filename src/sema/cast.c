@@ -116,6 +116,8 @@ static enum addr_space cast_space(struct sema_ctx *c, const struct node *n)
 	while (n) {
 		if (n->type && n->type->kind == T_PTR)
 			return n->type->as == AS_BTF || n->type->as == AS_CTX ? AS_KERNEL : n->type->as;
+		if (n->type && n->type->kind == T_INT && n->type->as)
+			return n->type->as; /* kptr(), uptr() of a number */
 		if (n->kind == N_BINARY && n->b && n->b->type && sema_is_literal(n->b))
 			n = n->a;
 		else if (n->kind == N_BINARY && n->a && sema_is_literal(n->a))

@@ -404,6 +404,19 @@ static struct type *expr_call(struct sema_ctx *c, struct node *n)
 	return t;
 }
 
+/* A block (the body of a macro, mostly) that is nothing but a value is that value: literals stay literals. */
+static struct type *expr_block(struct sema_ctx *c, struct node **pn)
+{
+	struct node *n = *pn;
+	struct type *t = sema_block(c, n, true);
+	if (n->list.n == 0 && n->a && (c->final || sema_is_literal(n->a)) && t->kind != T_ERROR) {
+		struct node *v = n->a;
+		v->span = n->call.lo ? n->call : v->span;
+		*pn = v;
+	}
+	return t;
+}
+
 static struct type *expr_kind(struct sema_ctx *c, struct node **pn)
 {
 	struct node *n = *pn;
@@ -461,7 +474,7 @@ static struct type *expr_kind(struct sema_ctx *c, struct node **pn)
 	case N_IF:
 		return sema_if(c, pn, true);
 	case N_BLOCK:
-		return sema_block(c, n, true);
+		return expr_block(c, pn);
 	default:
 		return expr_error(c); /* the parser's N_ERROR: reported there */
 	}

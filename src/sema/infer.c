@@ -87,7 +87,7 @@ static struct type *infer_value(struct sema_ctx *c, struct node **pn)
 
 static void infer_assign_var(struct sema_ctx *c, struct node *n, struct var_sym *v, struct node **value, struct type *t)
 {
-	v->seen = true;
+	v->seen |= c->final;
 	if (type_is_agg(t) && !type_is_castable(t)) {
 		SERR(c, D_AGG_VARIABLE, n->span, type_str(c->a, t));
 		return;
@@ -142,8 +142,6 @@ static void infer_agg_copy(struct sema_ctx *c, struct node *n, struct map_sym *m
 
 static void infer_assign_map(struct sema_ctx *c, struct node *n, struct map_sym *m, struct node **value, struct type *t)
 {
-	if (m->value && m->value->kind == T_ERROR)
-		return;
 	if (type_is_agg(t)) {
 		if (!type_is_castable(t) || !m->value || !type_is_int(m->value)) {
 			/* another statement may still say that the map holds integers */
@@ -152,8 +150,11 @@ static void infer_assign_map(struct sema_ctx *c, struct node *n, struct map_sym 
 		}
 	}
 	t = sema_value_type(c, t);
+	if (m->value && m->value->kind == T_ERROR)
+		return;
 	if (!c->final) {
-		sema_widen(c, &m->value, t);
+		if (!m->value || !type_is_agg(m->value))
+			sema_widen(c, &m->value, t);
 		return;
 	}
 	struct type *x = m->value && !type_is_agg(m->value) ? type_merge(c->a, m->value, t) : NULL;
@@ -259,9 +260,7 @@ static void infer_assign(struct sema_ctx *c, struct node *n)
 		return; /* the parser refused it */
 	}
 	struct type *old = x->kind == N_VAR ? x->var->type : x->map->value;
-	if (old && old->kind == T_ERROR)
-		t = sema_expr(c, &n->b), t = NULL;
-	else if (n->op)
+	if (n->op)
 		t = infer_compound(c, n, old);
 	else
 		t = infer_value(c, &n->b);
@@ -283,7 +282,7 @@ static void infer_let(struct sema_ctx *c, struct node *n)
 	struct var_sym *v = n->a->var;
 	n->type = infer_none(c);
 	if (n->tref) {
-		struct type *t = v->type && !n->tref->a ? v->type : sema_typeref(c, n->tref);
+		struct type *t = sema_typeref(c, n->tref);
 		if (!t) {
 			v->type = sema_basic(c, SB_ERROR);
 		} else if (type_is_agg(t) || t->kind == T_VOID || t->kind == T_NONE || t->kind == T_FUNC) {
@@ -318,7 +317,8 @@ static void infer_let(struct sema_ctx *c, struct node *n)
 static void infer_loop_var(struct sema_ctx *c, struct node *x, struct type *t)
 {
 	struct var_sym *v = x->var;
-	v->declared_type = v->assigned = v->seen = true;
+	v->declared_type = v->assigned = true;
+	v->seen |= c->final;
 	if (!v->type || !type_eq(v->type, t) || v->type->flexible != t->flexible) {
 		v->type = t;
 		c->changed = true;
@@ -508,6 +508,7 @@ struct type *sema_block(struct sema_ctx *c, struct node *n, bool want)
 		vec_push(c->a, &n->list, s);
 	}
 	bool dead = false;
+	uint32_t said = c->d->list.n;
 	c->depth++;
 	for (uint32_t i = 0; i < n->list.n; i++) {
 		infer_stmt(c, &n->list.v[i]);
@@ -518,13 +519,24 @@ struct type *sema_block(struct sema_ctx *c, struct node *n, bool want)
 	}
 	struct type *t = n->a ? sema_expr(c, &n->a) : infer_none(c);
 	c->depth--;
-	if (n->a && n->list.n && !dead && infer_ends(vec_last(&n->list)))
-		SERR(c, D_UNREACHABLE_VALUE, n->a->span);
+	if (n->a && n->list.n && infer_ends(vec_last(&n->list))) {
+		if (!dead)
+			SERR(c, D_UNREACHABLE_VALUE, n->a->span);
+		t = infer_none(c);
+		if (c->final) {
+			struct node *s = node_new(c->a, N_EXPRSTMT, n->a->span);
+			s->a = n->a;
+			s->type = t;
+			n->a = NULL;
+			vec_push(c->a, &n->list, s);
+		}
+	}
 	if (n->a && type_is_castable(t)) {
 		t = sema_value_type(c, t);
 		sema_coerce(c, &n->a, t);
 	}
 	n->typed = c->final;
+	sema_expanded(c, said, n);
 	return n->type = t;
 }
 

@@ -17,7 +17,7 @@ struct scope {
 	uint32_t loop;
 	bool barrier; /* macro body: names outside are not visible */
 };
-enum { NAME_DEPTH = 64, NAME_WORK = 10000 };
+enum { NAME_DEPTH = 64, NAME_WORK = 10000, NAME_NODES = 1000000 };
 
 struct names {
 	struct sema_ctx *c;
@@ -26,6 +26,7 @@ struct names {
 	uint32_t loop;
 	int depth;        /* macro nesting */
 	uint32_t work;    /* macros and #defines expanded: nesting alone does not bound their number */
+	uint32_t nodes;   /* of the arguments put in, so far: arguments within arguments double */
 	struct node *stack[NAME_DEPTH];
 };
 
@@ -45,7 +46,7 @@ static void name_type_arg(struct names *s, struct node **tref, struct node **a)
 		*a = t->a;
 		return;
 	}
-	if (*tref && (*tref)->a)
+	if (*tref && ((*tref)->a || (*tref)->tref))
 		name_type_arg(s, &(*tref)->tref, &(*tref)->a);
 	if (!*a)
 		return;
@@ -72,6 +73,23 @@ static struct var_sym *name_lookup(const struct names *s, struct str name)
 	return NULL;
 }
 
+static void name_near(const struct names *s, struct str name)
+{
+	int best = 2;
+	const struct var_sym *near = NULL;
+	for (const struct scope *sc = s->scope; sc; sc = sc->barrier ? NULL : sc->up) {
+		for (uint32_t i = 0; i < sc->vars.n; i++) {
+			int d = str_distance(sc->vars.v[i]->name.s, name.s, best);
+			if (d <= best && sc->vars.v[i]->type == NULL) {
+				best = d - 1;
+				near = sc->vars.v[i];
+			}
+		}
+	}
+	if (near)
+		diag_hint(s->c->d, "did you mean '%.*s'?", STR_FMT(near->name));
+}
+
 static struct var_sym *name_declare(struct names *s, struct node *n)
 {
 	struct var_sym *v = arena_new(s->c->a, struct var_sym);
@@ -94,6 +112,7 @@ static void name_use_var(struct names *s, struct node *n, bool write)
 	struct var_sym *v = name_lookup(s, n->str);
 	if (!v) {
 		diag_add(s->c->d, D_UNDECLARED_VARIABLE, n->span, STR_FMT(n->str));
+		name_near(s, n->str);
 		v = name_declare(s, n);
 		v->type = type_error(s->c->a);
 	}
@@ -119,7 +138,45 @@ static void name_map(struct names *s, struct node *n)
 	n->map = m;
 }
 
+static void name_shadow(struct names *s, struct node *n, enum diag_id id)
+{
+	const struct var_sym *v = name_lookup(s, n->str);
+	if (!v)
+		return;
+	diag_add(s->c->d, id, n->span, STR_FMT(n->str));
+	diag_add_context(s->c->d, D_CONTEXT, v->span, v->by_let ? "This is the initial declaration." : "This is the initial assignment.");
+}
+
+/* What a macro was given is resolved already; but here it may be used inside a loop that its own place is not in. */
+static void name_captures(const struct names *s, struct node *n)
+{
+	if (!n || s->loop == 0)
+		return;
+	if (n->kind == N_VAR && n->var && s->loop > n->var->loop_depth)
+		n->var->captured = true;
+	name_captures(s, n->a);
+	name_captures(s, n->b);
+	name_captures(s, n->c);
+	for (uint32_t i = 0; i < n->list.n; i++)
+		name_captures(s, n->list.v[i]);
+}
+
 /* -- macros -- */
+
+static struct node *macro_argument(struct names *s, const struct node *arg)
+{
+	uint32_t height;
+	if (s->nodes < NAME_NODES)
+		s->nodes += node_measure(s->c->a, arg, &height);
+	if (s->nodes < NAME_NODES && height < SEMA_DEPTH / 2)
+		return node_clone(s->c->a, arg);
+	if (s->nodes <= NAME_NODES * 2)
+		diag_add(s->c->d, D_TOO_MANY, arg->span, "Macros expand to too much");
+	s->nodes = NAME_NODES * 2 + 1;
+	struct node *n = node_new(s->c->a, N_INT, arg->span);
+	n->type = type_error(s->c->a);
+	return n;
+}
 
 static void macro_subst(struct names *s, struct node **pn, const struct node *mac, const struct node *call)
 {
@@ -130,7 +187,7 @@ static void macro_subst(struct names *s, struct node **pn, const struct node *ma
 		for (uint32_t i = 0; i < mac->list.n && i < call->list.n; i++) {
 			if (mac->list.v[i]->kind != n->kind || !str_eq(mac->list.v[i]->str, n->str))
 				continue;
-			struct node *arg = node_clone(s->c->a, call->list.v[i]);
+			struct node *arg = macro_argument(s, call->list.v[i]);
 			if (n->kind == N_MAP && n->a && arg->kind == N_MAP) {
 				macro_subst(s, &n->a, mac, call);
 				arg->a = n->a;
@@ -163,11 +220,42 @@ static void macro_subst(struct names *s, struct node **pn, const struct node *ma
 		}
 		break;
 	}
+	if (n->tref)
+		macro_subst(s, &n->tref, mac, call); /* typeof(x) */
 	macro_subst(s, &n->a, mac, call);
 	macro_subst(s, &n->b, mac, call);
 	macro_subst(s, &n->c, mac, call);
 	for (uint32_t i = 0; i < n->list.n; i++)
 		macro_subst(s, &n->list.v[i], mac, call);
+}
+
+static void macro_mismatch(struct names *s, const struct node *n, const struct node *m)
+{
+	const struct node *near = m;
+	for (const struct node *x = m; x; x = x->c) {
+		if (x->list.n == n->list.n) {
+			near = x;
+			break;
+		}
+	}
+	diag_add(s->c->d, D_MACRO_ARGS, n->span, STR_FMT(n->str));
+	if (near->list.n != n->list.n) {
+		diag_add_context(s->c->d, D_CONTEXT, near->span,
+				 arena_printf(s->c->a, "The closest definition of %.*s() has a different number of arguments. Expected: %u but got %u",
+					      STR_FMT(n->str), near->list.n, n->list.n));
+		return;
+	}
+	for (uint32_t i = 0; i < n->list.n; i++) {
+		const struct node *want = near->list.v[i], *have = n->list.v[i];
+		if (want->kind == N_IDENT || want->kind == have->kind)
+			continue;
+		diag_add_context(s->c->d, D_CONTEXT, have->span,
+				 arena_printf(s->c->a, "Mismatched arg. %.*s() expects a %s for arg %.*s but got %s.", STR_FMT(n->str),
+					      want->kind == N_VAR ? "variable" : "map", STR_FMT(want->str),
+					      have->kind == N_VAR ? "a variable" : have->kind == N_MAP ? "a map" : "an expression"));
+		diag_add_context(s->c->d, D_CONTEXT, want->span, "This is the argument in the closest definition.");
+		return;
+	}
 }
 
 static const struct node *macro_find(struct names *s, const struct node *n, bool report)
@@ -184,7 +272,7 @@ static const struct node *macro_find(struct names *s, const struct node *n, bool
 			return x;
 	}
 	if (report)
-		diag_add(s->c->d, D_MACRO_ARGS, n->span, STR_FMT(n->str));
+		macro_mismatch(s, n, m);
 	return NULL;
 }
 
@@ -205,8 +293,13 @@ static void name_macro(struct names *s, struct node **pn, const struct node *mac
 	struct node *n = *pn;
 	for (int i = 0; i < s->depth; i++) {
 		if (s->stack[i] == mac) {
-			diag_add(s->c->d, D_MACRO_RECURSION, n->span, STR_FMT(n->str));
+			const char *chain = "";
+			for (int k = i; k < s->depth; k++)
+				if (s->stack[k]->kind == N_MACRO)
+					chain = arena_printf(s->c->a, "%s%.*s > ", chain, STR_FMT(s->stack[k]->str));
+			diag_add(s->c->d, D_MACRO_RECURSION, n->span, arena_printf(s->c->a, "%s%.*s", chain, STR_FMT(n->str)));
 			n->kind = N_INT;
+			n->type = type_error(s->c->a);
 			return;
 		}
 	}
@@ -234,7 +327,10 @@ static void name_macro(struct names *s, struct node **pn, const struct node *mac
 	struct scope sc = { .up = s->scope, .node = body, .loop = s->loop, .barrier = true };
 	s->scope = &sc;
 	s->stack[s->depth++] = (struct node *)(uintptr_t)mac;
+	body->call = n->span;
+	uint32_t said = s->c->d->list.n;
 	name_expr(s, &body);
+	sema_expanded(s->c, said, body);
 	s->depth--;
 	s->scope = sc.up;
 	*pn = body;
@@ -378,8 +474,11 @@ static void name_call(struct names *s, struct node **pn)
 static void name_stmt_target(struct names *s, struct node *n)
 {
 	if (n->kind == N_VAR) {
-		if (n->checked && n->var)
+		if (n->checked && n->var) {
+			n->var->assigned = true;
+			name_captures(s, n);
 			return;
+		}
 		if (!name_lookup(s, n->str))
 			name_declare(s, n);
 		name_use_var(s, n, true);
@@ -404,8 +503,10 @@ static void name_expr(struct names *s, struct node **pn)
 	struct node *n = *pn;
 	if (!n)
 		return;
-	if (n->checked && n->kind != N_BLOCK)
+	if (n->checked && n->kind != N_BLOCK) {
+		name_captures(s, n);
 		return;
+	}
 	switch (n->kind) {
 	case N_VAR:
 		name_use_var(s, n, false);
@@ -431,13 +532,16 @@ static void name_expr(struct names *s, struct node **pn)
 		name_stmt_target(s, n->a);
 		break;
 	case N_INCDEC:
-		name_stmt_target(s, n->a);
+		if (n->a->kind == N_VAR && !n->a->checked)
+			name_use_var(s, n->a, true); /* there must be something to count from */
+		else
+			name_stmt_target(s, n->a);
 		break;
 	case N_LET:
 		name_expr(s, &n->b);
-		if (name_lookup(s, n->a->str))
-			diag_add(s->c->d, D_VARIABLE_REDECLARED, n->a->span, STR_FMT(n->a->str));
+		name_shadow(s, n->a, D_VARIABLE_REDECLARED);
 		name_declare(s, n->a)->declared_type = n->tref != NULL;
+		n->a->var->by_let = true;
 		if (n->tref)
 			name_type_arg(s, &n->tref, &(struct node *){ NULL });
 		break;
@@ -449,8 +553,7 @@ static void name_expr(struct names *s, struct node **pn)
 			name_expr(s, &n->b->a);
 			name_expr(s, &n->b->b);
 		}
-		if (name_lookup(s, n->a->str))
-			diag_add(s->c->d, D_VARIABLE_REDECLARED, n->a->span, STR_FMT(n->a->str));
+		name_shadow(s, n->a, D_LOOP_SHADOW);
 		s->scope = &sc;
 		s->loop++;
 		name_declare(s, n->a)->assigned = true;
@@ -477,6 +580,9 @@ static void name_expr(struct names *s, struct node **pn)
 		if (n->tref)
 			name_type_arg(s, &n->tref, &(struct node *){ NULL });
 		name_expr(s, &n->a);
+		break;
+	case N_TYPEOF:
+		name_type_arg(s, &n->tref, &n->a);
 		break;
 	default:
 		name_children(s, n);

@@ -317,7 +317,7 @@ struct type *sema_incdec(struct sema_ctx *c, struct node *n)
 		if (x->a)
 			sema_coerce(c, &x->a, x->map->key);
 	} else {
-		x->var->seen = true;
+		x->var->seen |= c->final;
 		if (!t && !c->final)
 			return sema_basic(c, SB_ERROR);
 	}

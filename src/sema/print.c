@@ -41,8 +41,10 @@ static void print_value(const struct node *n, struct buf *out)
 	case N_BUILTIN:
 	case N_CALL:
 		buf_addf(out, " %s", n->builtin == B_ARGN ? "arg" : builtin_info[n->builtin].name);
-		if (n->builtin == B_ARGN || n->ival)
-			buf_addf(out, "%s%lld", n->builtin == B_ARGN ? "" : " mode ", (long long)n->ival);
+		if (n->builtin == B_ARGN)
+			buf_addf(out, "%lld", (long long)n->ival);
+		else if (n->ival && (n->builtin == B_NSECS || n->builtin == B_PID || n->builtin == B_TID || n->builtin == B_REG || n->builtin == B_STRFTIME))
+			buf_addf(out, " %lld", (long long)n->ival);
 		break;
 	case N_CAST:
 		buf_adds(out, n->ival ? " implicit" : "");
@@ -99,6 +101,11 @@ void sema_print(const struct sema *s, struct buf *out)
 		buf_adds(out, " : ");
 		if (m->value)
 			type_print(m->value, out);
+		if (m->value && m->value->kind == T_HIST)
+			buf_addf(out, " of %lld bits", (long long)m->value->agg.bits);
+		if (m->value && m->value->kind == T_LHIST)
+			buf_addf(out, " from %lld to %lld by %lld", (long long)m->value->agg.min, (long long)m->value->agg.max,
+				 (long long)m->value->agg.step);
 		buf_adds(out, decls[m->decl]);
 		if (m->max_entries)
 			buf_addf(out, "(%u)", m->max_entries);

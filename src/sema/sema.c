@@ -115,6 +115,20 @@ uint64_t sema_param_int(struct sema_ctx *c, uint64_t i)
 	return v;
 }
 
+static void sema_macro_shadow(struct sema_ctx *c, const struct node *n, const struct node *mac)
+{
+	if (!n)
+		return;
+	for (uint32_t i = 0; n->kind == N_LET && i < mac->list.n; i++)
+		if (mac->list.v[i]->kind == N_VAR && str_eq(mac->list.v[i]->str, n->a->str))
+			diag_add(c->d, D_MACRO_SHADOW, n->a->span, STR_FMT(n->a->str));
+	sema_macro_shadow(c, n->a, mac);
+	sema_macro_shadow(c, n->b, mac);
+	sema_macro_shadow(c, n->c, mac);
+	for (uint32_t i = 0; i < n->list.n; i++)
+		sema_macro_shadow(c, n->list.v[i], mac);
+}
+
 /* break and continue belong in loops; return ends a probe, but not from inside a macro. */
 static void sema_jumps(struct sema_ctx *c, const struct node *n, bool loop, const char *where)
 {
@@ -128,8 +142,7 @@ static void sema_jumps(struct sema_ctx *c, const struct node *n, bool loop, cons
 	loop |= n->kind == N_WHILE || n->kind == N_FOR;
 	sema_jumps(c, n->a, loop, where);
 	sema_jumps(c, n->b, loop, where);
-	if (n->kind != N_MACRO)
-		sema_jumps(c, n->c, loop, where);
+	sema_jumps(c, n->c, loop, where);
 	for (uint32_t i = 0; i < n->list.n; i++)
 		sema_jumps(c, n->list.v[i], loop, where);
 }
@@ -141,6 +154,7 @@ static void sema_declare(struct sema_ctx *c)
 		switch (n->kind) {
 		case N_MACRO:
 			sema_macro(c, n);
+			sema_macro_shadow(c, n->b, n);
 			sema_jumps(c, n->b, false, "macro");
 			break;
 		case N_MAPDECL:
@@ -230,6 +244,48 @@ static void sema_check_contract(struct sema_ctx *c)
 	}
 }
 
+void sema_expanded(struct sema_ctx *c, uint32_t from, const struct node *body)
+{
+	if (body->call.lo && c->d->list.n > from)
+		vec_push(c->a, &c->expansions, ((struct expansion){ from, c->d->list.n, body->span, body->call }));
+}
+
+static bool sema_within(struct span x, struct span y)
+{
+	return x.lo >= y.lo && x.hi <= y.hi;
+}
+
+/* Behind each message about the body of a macro: where it was expanded from, inner calls first. */
+static void sema_add_chains(struct sema_ctx *c, uint32_t start)
+{
+	struct diags *d = c->d;
+	struct diag *old = d->list.v;
+	uint32_t n = d->list.n;
+	if (c->expansions.n == 0)
+		return;
+	d->list.v = NULL;
+	d->list.n = d->list.cap = 0;
+	struct span at = { 0 };
+	uint32_t main = 0;
+	for (uint32_t i = 0; i < n; i++) {
+		if (!old[i].context) {
+			at = old[i].span;
+			main = i;
+		}
+		vec_push(d->arena, &d->list, old[i]);
+		if (i < start || (i + 1 < n && old[i + 1].context))
+			continue;
+		/* inner expansions were noted before those around them */
+		for (uint32_t k = 0; k < c->expansions.n; k++) {
+			const struct expansion *x = &c->expansions.v[k];
+			if (main < x->from || main >= x->to || !sema_within(at, x->body))
+				continue;
+			diag_add_context(d, D_CONTEXT, x->call, "expanded from");
+			at = x->call;
+		}
+	}
+}
+
 /* Drop what was said before, of the same place in the same words; contexts go with their message. */
 static void sema_drop_copies(struct diags *d, uint32_t from)
 {
@@ -280,6 +336,7 @@ int sema_run(struct sema_env *env, struct node *program, struct sema *ret)
 	}
 	if (env->diags->n_errors == errors)
 		sema_check_contract(&c);
+	sema_add_chains(&c, said);
 	sema_drop_copies(env->diags, said);
 	return env->diags->n_errors == errors ? 0 : -EINVAL;
 }

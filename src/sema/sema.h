@@ -60,6 +60,7 @@ struct var_sym {
 	struct span span;
 	struct node *scope;   /* the BLOCK, FOR, ... that declares it */
 	bool declared_type, assigned, used;
+	bool by_let;          /* declared by `let` */
 	bool captured;        /* used inside a for-loop body but declared outside it */
 	bool address_taken;
 	uint32_t index;       /* per clause, dense; lowering's own use */

@@ -8,6 +8,12 @@
 
 enum { SB_COUNT = 15, SEMA_DEPTH = 1000 };
 
+/* Messages [from, to) came up while the body of a macro was looked at; those about the body itself get a chain of calls. */
+struct expansion {
+	uint32_t from, to;
+	struct span body, call;
+};
+
 struct sema_ctx {
 	struct sema_env *env;
 	struct sema *s;
@@ -30,6 +36,7 @@ struct sema_ctx {
 	uint32_t folding;   /* inside comptime: sizeof and the like fold in any round, on a clone */
 	uint32_t depth;     /* of the recursion of sema_expr */
 	bool too_deep;      /* reported */
+	VEC(struct expansion) expansions; /* which messages came up in which macro's body */
 	struct type *basic[SB_COUNT]; /* shared types: fold.c makes them */
 };
 
@@ -66,6 +73,8 @@ struct type *sema_become(struct sema_ctx *c, struct node *n, struct node *by); /
 enum addr_space sema_space(const struct clause *cl);
 void sema_access(struct sema_ctx *c, struct node *map_node, bool keyed, struct type *key);
 
+/* sema.c */
+void sema_expanded(struct sema_ctx *c, uint32_t from, const struct node *body); /* messages since `from` */
 /* infer.c: statements */
 struct type *sema_block(struct sema_ctx *c, struct node *n, bool want); /* want: its value is used */
 struct type *sema_if(struct sema_ctx *c, struct node **pn, bool want);

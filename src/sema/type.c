@@ -146,7 +146,7 @@ struct type *type_merge(struct arena *a, struct type *x, struct type *y)
 	if (x->kind == T_STRING || x->kind == T_BUFFER)
 		return x->size >= y->size ? x : y;
 	if (x->kind == T_PTR)
-		return x;
+		return NULL; /* to different things */
 	if ((x->kind == T_TUPLE || x->kind == T_RECORD) && x->fields.n == y->fields.n) {
 		struct type *t = type_new(a, x->kind, 0, 1);
 		for (uint32_t i = 0; i < x->fields.n; i++) {
