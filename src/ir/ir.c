@@ -4,7 +4,7 @@
  * control-flow graph in reverse post-order and dominators (Cooper, Harvey and
  * Kennedy's iteration). Analyses are recomputed, never patched.
  */
-#include "ir/ir.h"
+#include "ir/pass.h"
 
 const struct op_info op_info[OP_COUNT] = {
 	[OP_NONE] = { "none", 0, 0 },
@@ -13,9 +13,7 @@ const struct op_info op_info[OP_COUNT] = {
 #undef OP
 };
 
-enum { HF_PURE = 1, HF_DEAD = 2, HF_MEM = 4 };
-
-static unsigned helper_flags(int64_t id)
+unsigned ir_helper_flags(int64_t id)
 {
 	switch (id) {
 #define HELPER(id, name, flags) \
@@ -31,14 +29,14 @@ static unsigned helper_flags(int64_t id)
 bool ir_ins_is_pure(const struct ins *i)
 {
 	if (i->op == OP_CALL)
-		return helper_flags(i->imm) & HF_PURE;
+		return ir_helper_flags(i->imm) & HF_PURE;
 	return op_info[i->op].flags & OF_P;
 }
 
 bool ir_ins_is_removable(const struct ins *i)
 {
 	if (i->op == OP_CALL)
-		return helper_flags(i->imm) & (HF_PURE | HF_DEAD);
+		return ir_helper_flags(i->imm) & (HF_PURE | HF_DEAD);
 	return !(op_info[i->op].flags & OF_E);
 }
 

@@ -15,6 +15,9 @@ void pass_mem(struct pass_ctx *c);
 void pass_dce(struct pass_ctx *c);
 void pass_sink(struct pass_ctx *c);
 
+enum { HF_PURE = 1, HF_DEAD = 2, HF_MEM = 4 }; /* helper.def */
+unsigned ir_helper_flags(int64_t id); /* ir.c; 0 if unknown */
+
 /* fold.c, for others too: what an operation makes of constants (`w`: its width); the opposite of a comparison */
 bool fold_eval(enum ir_op op, unsigned w, int64_t a, int64_t b, int64_t *ret);
 bool fold_is_compare(unsigned op);
