@@ -277,6 +277,10 @@ struct node *parse_if(struct parser *p)
 void parse_type_or_expr(struct parser *p, struct node **ret_type, struct node **ret_expr)
 {
 	struct parser save = *p;
+	if (parse_is_word(p, "typeof")) {
+		*ret_type = parse_type(p);
+		return;
+	}
 	if (p->tok.kind == TK_IDENT && !parse_is_builtin(p->tok.str)) {
 		bool quiet = p->lex.quiet;
 		p->lex.quiet = true;
