@@ -6,21 +6,32 @@
  * Order: programs of one event fire in the order of the source, so mechanisms whose events call the newest first are
  * attached backwards (language reference 3.4).
  *
- * Detaching: closing a link takes its program off the event at once. Closing the perf event below waits for an RCU grace period in
- * the kernel, one event after the other, up to seconds for hundreds of tracepoints; no program runs by then and nobody needs to
- * wait, so the events are left to a child that does nothing but end with them open.
+ * Detaching: closing a link waits for an RCU grace period in the kernel, some 30 ms each; in threads these waits overlap, so that
+ * hundreds take hardly longer than one. Closing the perf event of a tracepoint waits too, but beneath a lock of the kernel: one after
+ * the other, ten seconds for hundreds. No program runs by then and nobody needs to wait, so these events are left to a process of
+ * their own, which leaves the lock free between two of them: a tracer that is started meanwhile wants it, too.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/perf_event.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "kern/sys.h"
 #include "probe/probe_priv.h"
 
-enum { ATTACH_FEW = 4 }; /* so few events are closed by ourselves */
+enum {
+	ATTACH_FEW = 2,         /* so few tracepoints are closed by ourselves */
+	ATTACH_THREADS = 128,
+	ATTACH_STACK = 1 << 18, /* of a closing thread: a sanitised one wants room */
+	ATTACH_PAUSE_NS = 20000000,
+};
 
 struct attaching {
 	struct arena *a;
@@ -77,9 +88,12 @@ static int attach_event(struct attaching *x, const struct plan_step *s, uint32_t
 		close(event);
 		return link;
 	}
-	vec_push(x->a, &x->ret->events, event);
 	if (s->how == AM_PERF_LINK)
 		vec_push(x->a, &x->ret->links, link);
+	if (s->how == AM_PERF_LINK && x->m->attaches.v[at]->provider == PROV_TRACEPOINT)
+		vec_push(x->a, &x->ret->tracepoints, event);
+	else
+		vec_push(x->a, &x->ret->events, event);
 	return 0;
 }
 
@@ -87,7 +101,7 @@ static int attach_cpus(struct attaching *x)
 {
 	if (x->cpus)
 		return 0;
-	int n = sys_online_cpus(NULL, 0);
+	int n = sys_possible_cpus();
 	if (n <= 0)
 		return n ? n : -ENODEV;
 	x->cpus = arena_array(x->a, uint32_t, n);
@@ -106,7 +120,9 @@ static int attach_open_sampling(const struct attach_point *ap, int cpu)
 	case PROV_HARDWARE:
 		return sys_perf_event(PERF_TYPE_HARDWARE, ap->event_id, ap->period, -1, cpu);
 	default:
-		return sys_perf_timer(ap->period, ap->is_freq, -1, cpu);
+		/* By period, also what was said in Hz: a frequency is bounded by kernel.perf_event_max_sample_rate, which the kernel
+		 * itself lowers under load. */
+		return sys_perf_timer(ap->is_freq ? 1000000000 / ap->period : ap->period, false, -1, cpu);
 	}
 }
 
@@ -114,7 +130,7 @@ static void attach_sampling(struct attaching *x, const struct plan_step *s, uint
 {
 	const struct attach_point *ap = x->m->attaches.v[at];
 	int err = attach_cpus(x);
-	uint32_t n = ap->provider == PROV_INTERVAL ? 1 : x->n_cpus, done = 0;
+	uint32_t n = ap->provider == PROV_INTERVAL && x->n_cpus ? 1 : x->n_cpus, done = 0;
 	for (uint32_t i = 0; i < n && !err; i++) {
 		int event = attach_open_sampling(ap, (int)x->cpus[i]);
 		if (event == -ENODEV && n > 1) /* a CPU that has gone meanwhile */
@@ -122,7 +138,7 @@ static void attach_sampling(struct attaching *x, const struct plan_step *s, uint
 		err = event < 0 ? event : attach_event(x, s, at, event);
 		done += !err;
 	}
-	if (done) {
+	if (done && !err) {
 		x->ret->n_probes++;
 	} else if (ap->provider == PROV_HARDWARE && (err == -ENOENT || err == -EOPNOTSUPP || err == -ENODEV || err == -EINVAL)) {
 		attach_fail_text(x, at, err,
@@ -166,14 +182,42 @@ static void attach_uprobe(struct attaching *x, const struct plan_step *s, uint32
 		x->ret->n_probes++;
 }
 
-/* Places of one file in one link. */
+/* Places of one file in one link. The kernel takes all or none; when it takes none, halves are tried until those that it refuses stand
+ * alone, and the others work. */
+static void attach_multi_range(struct attaching *x, const struct plan_step *s, const struct sys_uprobe_multi *all)
+{
+	int link = sys_link_uprobe_multi(x->fds[s->prog], all);
+	if (link >= 0) {
+		vec_push(x->a, &x->ret->links, link);
+		x->ret->n_probes += all->n;
+		return;
+	}
+	/* Only what may lie with one place is worth it: a bad instruction, an offset; not a missing privilege or file. */
+	if (all->n > 1 && (link == -EINVAL || link == -EIO || link == -ENOTSUP || link == -EILSEQ || link == -ENOEXEC)) {
+		struct sys_uprobe_multi half = *all;
+		half.n = all->n / 2;
+		attach_multi_range(x, s, &half);
+		half = *all;
+		half.offsets += all->n / 2;
+		half.cookies += all->n / 2;
+		half.ref_ctr = all->ref_ctr ? all->ref_ctr + all->n / 2 : NULL;
+		half.n -= all->n / 2;
+		attach_multi_range(x, s, &half);
+		return;
+	}
+	const char *what = link == -ESRCH ? arena_printf(x->a, "cannot place a breakpoint in process %d", x->pid) :
+					    arena_printf(x->a, "cannot place a breakpoint in %s", all->path);
+	for (uint32_t k = 0; k < all->n; k++)
+		attach_fail(x, (uint32_t)all->cookies[k], link, what);
+}
+
 static void attach_multi(struct attaching *x, const struct plan_step *s)
 {
-	bool *done = arena_array(x->a, bool, s->attach.n + 1);
+	bool *done = arena_array(x->a, bool, s->attach.n);
+	unsigned long *offsets = arena_array(x->a, unsigned long, s->attach.n), *refs = arena_array(x->a, unsigned long, s->attach.n);
+	uint64_t *cookies = arena_array(x->a, uint64_t, s->attach.n);
 	for (uint32_t i = 0; i < s->attach.n; i++) {
 		const struct attach_point *ap = x->m->attaches.v[s->attach.v[i]];
-		unsigned long *offsets = arena_array(x->a, unsigned long, s->attach.n), *refs = arena_array(x->a, unsigned long, s->attach.n);
-		uint64_t *cookies = arena_array(x->a, uint64_t, s->attach.n);
 		uint32_t n = 0;
 		bool any_ref = false;
 		if (done[i])
@@ -188,17 +232,10 @@ static void attach_multi(struct attaching *x, const struct plan_step *s)
 			any_ref |= o->cookie_ref_ctr != 0;
 			cookies[n++] = s->attach.v[k];
 		}
-		const char *path = arena_strndup(x->a, ap->target.s, ap->target.len);
-		struct sys_uprobe_multi u = { .path = path, .offsets = offsets, .ref_ctr = any_ref ? refs : NULL, .cookies = cookies, .n = n,
-					      .ret = attach_is_return(ap), .pid = x->pid };
-		int link = sys_link_uprobe_multi(x->fds[s->prog], &u);
-		if (link < 0) {
-			for (uint32_t k = 0; k < n; k++)
-				attach_fail(x, (uint32_t)cookies[k], link, arena_printf(x->a, "cannot place breakpoints in %s", path));
-			continue;
-		}
-		vec_push(x->a, &x->ret->links, link);
-		x->ret->n_probes += n;
+		struct sys_uprobe_multi u = { .path = arena_strndup(x->a, ap->target.s, ap->target.len), .offsets = offsets,
+					      .ref_ctr = any_ref ? refs : NULL, .cookies = cookies, .n = n, .ret = attach_is_return(ap),
+					      .pid = x->pid };
+		attach_multi_range(x, s, &u);
 	}
 }
 
@@ -279,49 +316,98 @@ int probe_attach(struct arena *a, struct kern *k, const struct module *m, const 
 	return 0;
 }
 
-static void attach_close(const int *fds, uint32_t n)
+/* -- detaching -- */
+
+struct closing {
+	const int *fds;
+	uint32_t n;
+	_Atomic uint32_t next;
+};
+
+static void *attach_closer(void *arg)
 {
-	while (n)
-		close(fds[--n]);
+	struct closing *c = arg;
+	for (uint32_t i; (i = c->next++) < c->n;)
+		close(c->fds[c->n - 1 - i]);
+	return NULL;
 }
 
-/* A child of a child holds the events and ends: what the kernel does then keeps nobody waiting. */
-static bool attach_leave_to_child(const struct attached *at)
+static void attach_close(const int *fds, uint32_t n)
 {
+	struct closing c = { .fds = fds, .n = n };
+	pthread_t threads[ATTACH_THREADS];
+	pthread_attr_t attr;
+	uint32_t n_threads = 0;
+	if (n > 1 && pthread_attr_init(&attr) == 0) {
+		sigset_t all, before; /* signals are for the session's own thread */
+		sigfillset(&all);
+		pthread_sigmask(SIG_SETMASK, &all, &before);
+		pthread_attr_setstacksize(&attr, ATTACH_STACK);
+		while (n_threads < n - 1 && n_threads < ATTACH_THREADS &&
+		       pthread_create(&threads[n_threads], &attr, attach_closer, &c) == 0)
+			n_threads++;
+		pthread_sigmask(SIG_SETMASK, &before, NULL);
+		pthread_attr_destroy(&attr);
+	}
+	attach_closer(&c);
+	for (uint32_t i = 0; i < n_threads; i++)
+		pthread_join(threads[i], NULL);
+}
+
+/* The life of the child's child: keep nothing but the events, and close them at leisure. Only calls that are safe after fork. */
+static void attach_linger(const int *fds, uint32_t n)
+{
+	int low = 0;
+	prctl(PR_SET_NAME, "sonde-detach");
+	setsid();
+	/* Nothing else may stay open: somebody may wait for the end of our output. */
+	for (;;) {
+		int next = -1;
+		for (uint32_t i = 0; i < n; i++)
+			if (fds[i] >= low && (next < 0 || fds[i] < next))
+				next = fds[i];
+		if (next < 0)
+			break;
+		if (next > low)
+			close_range((unsigned)low, (unsigned)next - 1, 0);
+		low = next + 1;
+	}
+	close_range((unsigned)low, ~0u, 0);
+	for (uint32_t i = 0; i < n; i++)
+		ioctl(fds[i], PERF_EVENT_IOC_DISABLE, 0); /* costs traced programs nothing from here on */
+	for (uint32_t i = n; i-- > 0;) {
+		struct timespec pause = { .tv_nsec = ATTACH_PAUSE_NS };
+		close(fds[i]);
+		nanosleep(&pause, NULL);
+	}
+}
+
+/* Leave events to a grandchild, whose end nobody awaits. false: no process to be had. */
+static bool attach_leave(const int *fds, uint32_t n)
+{
+	int status = 0;
 	pid_t pid = fork();
 	if (pid < 0)
 		return false;
 	if (pid == 0) {
 		pid = fork();
-		if (pid != 0)
-			_exit(127);
-		/* nothing but the events may stay open: somebody may wait for the end of our output */
-		int low = 0;
-		for (bool more = true; more;) {
-			int next = -1;
-			for (uint32_t i = 0; i < at->events.n; i++)
-				if (at->events.v[i] >= low && (next < 0 || at->events.v[i] < next))
-					next = at->events.v[i];
-			more = next >= 0;
-			if (!more)
-				close_range((unsigned)low, ~0u, 0);
-			else if (next > low)
-				close_range((unsigned)low, (unsigned)next - 1, 0);
-			low = next + 1;
-		}
-		_exit(127);
+		if (pid == 0)
+			attach_linger(fds, n);
+		_exit(pid < 0 ? 126 : 127);
 	}
-	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
-	return true;
+	return WIFEXITED(status) && WEXITSTATUS(status) == 127;
 }
 
 void probe_detach(struct attached *at)
 {
 	attach_close(at->iter_links.v, at->iter_links.n);
 	attach_close(at->links.v, at->links.n);
-	if (at->events.n > ATTACH_FEW)
-		attach_leave_to_child(at);
 	attach_close(at->events.v, at->events.n);
-	at->links.n = at->events.n = at->iter_links.n = 0;
+	if (at->tracepoints.n > ATTACH_FEW)
+		attach_leave(at->tracepoints.v, at->tracepoints.n); /* then our own descriptors are not the last ones */
+	for (uint32_t i = 0; i < at->tracepoints.n; i++)
+		close(at->tracepoints.v[i]);
+	at->links.n = at->events.n = at->iter_links.n = at->tracepoints.n = 0;
 }

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 
 #include "probe/probe_priv.h"
 
@@ -30,15 +31,19 @@ static void plan_perf(struct facts *f, struct plan_step *s, const char *what, st
 	}
 }
 
+/* A multi-link also for one place: closing it does not wait behind others as a perf event does, and the kernel skips a perf event's
+ * program, without a trace, when another runs on the same CPU. */
 static void plan_uprobe(struct facts *f, struct plan_step *s, const struct module_prog *p, struct arena *a)
 {
-	if (p->attach.n > 1 && plan_has(f, FEAT_UPROBE_MULTI)) {
+	if (plan_has(f, FEAT_UPROBE_MULTI)) {
 		s->how = AM_UPROBE_MULTI;
 		s->attach_type = TYPE_UPROBE_MULTI;
-		s->why = arena_printf(a, "%u places in one link", p->attach.n);
+		s->why = p->attach.n > 1 ? arena_printf(a, "%u places in one link", p->attach.n) :
+					   "one place; no events are lost to other programs, as with a perf event";
 		return;
 	}
-	plan_perf(f, s, p->attach.n > 1 ? "each place by itself: this kernel has no multi-links for uprobes (before 6.6)" : "one place", a);
+	plan_perf(f, s, p->attach.n > 1 ? "each place by itself: this kernel has no multi-links for uprobes (before 6.6)" :
+					  "one place; this kernel has no multi-links for uprobes (before 6.6)", a);
 }
 
 static void plan_program(struct arena *a, struct facts *f, const struct module *m, const struct module_prog *p, struct plan_step *s)
@@ -118,7 +123,21 @@ void probe_plan_print(const struct plan *p, const struct module *m, struct buf *
 
 const char *probe_pid_refusal(struct arena *a, int pid)
 {
-	if (pid > 0 && kill(pid, 0) && errno == ESRCH)
+	char path[64], line[256];
+	int tgid = pid;
+	if (pid <= 0)
+		return NULL;
+	if (kill(pid, 0) != 0 && errno == ESRCH)
 		return arena_printf(a, "process %d: %s", pid, strerror(ESRCH));
+	/* A thread's id is found, too, but no event carries it as its process: nothing would ever be seen. */
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	FILE *f = fopen(path, "re");
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "Tgid: %d", &tgid) == 1)
+			break;
+	if (f)
+		fclose(f);
+	if (tgid != pid)
+		return arena_printf(a, "%d is a thread of process %d: processes are traced, with all their threads", pid, tgid);
 	return NULL;
 }

@@ -41,7 +41,8 @@ const char *probe_pid_refusal(struct arena *a, int pid);
 struct attach_failure { uint32_t attach; int err; const char *why; };
 struct attached {
 	VEC(int) links;          /* BPF links, in attach order */
-	VEC(int) events;         /* perf events */
+	VEC(int) events;         /* perf events, closed at once */
+	VEC(int) tracepoints;    /* perf events of tracepoints, whose programs are gone with their links */
 	VEC(int) iter_links;     /* AM_ITER: to be read at start of the run */
 	uint32_t n_probes;       /* attach points that are live */
 	VEC(struct attach_failure) failures;
