@@ -3,8 +3,8 @@
  * The kernel's type information (BTF), read in place.
  *
  * vmlinux BTF is some five megabytes. A program names a handful of its types, so nothing is copied or decoded up front: the
- * file is mapped (older kernels cannot: then it is read), one pass over the records notes where each lies and threads those
- * that can be looked up by name on hash chains, and a `struct type` is made when something asks for it. Structs and enums are
+ * file is mapped (older kernels cannot: then it is read), one pass over the records notes where they lie and threads those
+ * that can be looked up by name on hash chains (functions, the most of them, in a second pass when one is asked for), and a `struct type` is made when something asks for it. Structs and enums are
  * made incomplete, with name and size; kbtf_complete() fills in the members.
  *
  * Invariants: every offset in `off` is that of a record that lies whole within the blob; every string is reached through
@@ -25,6 +25,7 @@
 
 enum {
 	HEADER_LEN = 24, MAGIC = 0xeb9f,
+	STRIDE = 8,            /* every so-manyth record's place is kept; from there it is some steps */
 	DEPTH_MAX = 32,        /* of derived types */
 	TREE_MAX = 100000,     /* members that one struct holds by value, at any depth */
 	SIZE_MAX_TYPE = 1 << 28,
@@ -51,11 +52,15 @@ static const char *kbtf_str(const struct kbtf *b, uint32_t off)
 	return off < b->strs_len ? b->strs + off : ""; /* the section ends with a NUL: checked at open */
 }
 
+static int64_t kbtf_extra(uint32_t info);
+
 static bool kbtf_rec(const struct kbtf *b, uint32_t id, struct kbtf_type *ret, const unsigned char **ret_more)
 {
 	if (id == 0 || id >= b->n)
 		return false;
-	const unsigned char *p = b->types + b->off[id];
+	const unsigned char *p = b->types + b->off[(id - 1) / STRIDE];
+	for (uint32_t i = (id - 1) % STRIDE; i > 0; i--)
+		p += 12 + kbtf_extra(rd32(p + 4));
 	memcpy(ret, p, sizeof(*ret));
 	if (ret_more)
 		*ret_more = p + 12;
@@ -123,58 +128,76 @@ static uint32_t name_hash(const char *s, size_t len)
 	return (uint32_t)(h >> 32);
 }
 
-#define KB_NAMED (1u << KB_INT | 1u << KB_STRUCT | 1u << KB_UNION | 1u << KB_ENUM | 1u << KB_ENUM64 | 1u << KB_TYPEDEF | \
-		  1u << KB_FUNC | 1u << KB_VAR)
+#define KB_NAMED (1u << KB_INT | 1u << KB_STRUCT | 1u << KB_UNION | 1u << KB_ENUM | 1u << KB_ENUM64 | 1u << KB_TYPEDEF)
+#define KB_LATER (1u << KB_FUNC | 1u << KB_VAR) /* more than all others together, and most programs ask for none */
 
+static inline void kbtf_thread(struct kbtf *b, uint32_t id, uint32_t name_off)
+{
+	const char *s = kbtf_str(b, name_off);
+	uint32_t h = name_hash(s, strlen(s)) & b->mask;
+	b->next[id] = b->head[h];
+	b->head[h] = id;
+}
+
+/*
+ * One pass. How many records there are is known only at its end; the arrays are made for as many as could be, and what is
+ * not written is never touched: it takes address space, not memory.
+ */
 static bool kbtf_index(struct kbtf *b, const char **ret_why)
 {
-	/* Room for the most records there can be would waste memory: count first. Walking heads alone takes little. */
-	uint32_t n = 1, at = 0;
-	while (at < b->types_len) {
-		int64_t extra = b->types_len - at >= 12 ? kbtf_extra(rd32(b->types + at + 4)) : -2;
-		if (extra == -1)
+	uint32_t most = b->types_len / 12 + 1, buckets = 1024, at = 0, id;
+	while (buckets < most / 4 && buckets < 1u << 20)
+		buckets *= 2;
+	b->mask = buckets - 1;
+	b->off = arena_array(b->arena, uint32_t, most / STRIDE + 1);
+	b->next = arena_array(b->arena, uint32_t, most);
+	b->head = arena_array(b->arena, uint32_t, buckets);
+	b->made = arena_array(b->arena, struct type *, most);
+	for (id = 1; at < b->types_len; id++) {
+		struct kbtf_type t = { 0 };
+		if (b->types_len - at >= sizeof(t))
+			memcpy(&t, b->types + at, sizeof(t));
+		uint32_t kind = info_kind(t.info);
+		int64_t extra = b->types_len - at >= sizeof(t) ? kbtf_extra(t.info) : 0;
+		if (extra < 0)
 			break; /* a kind from the future: what stands before it can be used */
-		if (extra < 0 || (uint64_t)at + 12 + (uint64_t)extra > b->types_len) {
+		if ((uint64_t)at + sizeof(t) + (uint64_t)extra > b->types_len) {
 			*ret_why = "the kernel's BTF is damaged: a type record is cut off";
 			return false;
 		}
+		if ((id - 1) % STRIDE == 0)
+			b->off[(id - 1) / STRIDE] = at;
 		at += 12 + (uint32_t)extra;
-		n++;
-	}
-	uint32_t buckets = 1024;
-	while (buckets < n / 2 && buckets < 1u << 20)
-		buckets *= 2;
-	b->n = n;
-	b->mask = buckets - 1;
-	b->off = arena_array(b->arena, uint32_t, n);
-	b->next = arena_array(b->arena, uint32_t, n);
-	b->head = arena_array(b->arena, uint32_t, buckets);
-	b->made = arena_array(b->arena, struct type *, n);
-	at = 0;
-	for (uint32_t id = 1; id < n; id++) {
-		struct kbtf_type t;
-		memcpy(&t, b->types + at, sizeof(t));
-		uint32_t kind = info_kind(t.info);
-		b->off[id] = at;
-		at += 12 + (uint32_t)kbtf_extra(t.info);
 		if (kind == KB_ENUM || kind == KB_ENUM64)
 			vec_push(b->arena, &b->enums, id);
-		if (!t.name_off || !(KB_NAMED >> kind & 1))
-			continue;
-		const char *s = kbtf_str(b, t.name_off);
-		uint32_t h = name_hash(s, strlen(s)) & b->mask;
-		b->next[id] = b->head[h];
-		b->head[h] = id;
+		if (t.name_off && (KB_NAMED >> kind & 1))
+			kbtf_thread(b, id, t.name_off);
 	}
+	b->n = id;
 	return true;
 }
 
-uint32_t kbtf_find(const struct kbtf *b, uint32_t kinds, struct str name)
+static void kbtf_index_functions(struct kbtf *b)
+{
+	const unsigned char *p = b->types;
+	for (uint32_t id = 1; id < b->n; id++) {
+		struct kbtf_type t;
+		memcpy(&t, p, sizeof(t));
+		p += sizeof(t) + (size_t)kbtf_extra(t.info);
+		if (t.name_off && (KB_LATER >> info_kind(t.info) & 1))
+			kbtf_thread(b, id, t.name_off);
+	}
+	b->has_functions = true;
+}
+
+uint32_t kbtf_find(struct kbtf *b, uint32_t kinds, struct str name)
 {
 	uint32_t found = 0;
+	if ((kinds & KB_LATER) && !b->has_functions)
+		kbtf_index_functions(b);
 	if (!name.len || memchr(name.s, 0, name.len))
 		return 0;
-	/* Chains run from high ids to low ones; the first definition wins. */
+	/* Among types, and among functions, chains run from high ids to low ones; the first definition wins. */
 	for (uint32_t id = b->head[name_hash(name.s, name.len) & b->mask]; id; id = b->next[id]) {
 		struct kbtf_type t;
 		if (!kbtf_rec(b, id, &t, NULL) || !(kinds >> info_kind(t.info) & 1))

@@ -109,18 +109,24 @@ static bool has_atomics(void)
 
 /* --- kernel functions --- */
 
-/* A function that every kernel has, that nobody calls while we look, and that may be probed. */
-static const char quiet_function[] = "kernel_power_off";
+/* Attaching and detaching for real takes up to a fifth of a second, for the kernel waits until nobody runs there. A name
+ * that no function has is refused for that very reason by a kernel that would attach, and for another by one that would not. */
+static const char no_function[] = "sonde_has_no_such_function";
 
-/* Attached to the quiet function, for a moment: nothing less shows what a lockdown or a missing ftrace takes away. */
+static bool has_kprobe(void)
+{
+	int fd = sys_perf_kprobe(no_function, 0, false);
+	return closes(fd) || fd == -ENOENT;
+}
+
 static bool has_kprobe_link(uint32_t attach)
 {
 	int prog = load_empty(PROG_KPROBE, attach, 0);
 	if (prog < 0)
 		return false;
-	int link = sys_link_kprobe_multi(prog, attach, quiet_function);
+	int link = sys_link_kprobe_multi(prog, attach, no_function);
 	close(prog);
-	return closes(link);
+	return closes(link) || link == -ESRCH || link == -ENOENT;
 }
 
 static bool has_uprobe_link(void)
@@ -140,10 +146,8 @@ static bool has_uprobe_link(void)
 static bool has_fentry(struct kern *k)
 {
 	struct kbtf *b = kern_btf(k);
-	/* The kernel's own function for trying this; else the quiet one. */
+	/* A function that the kernel has for trying this, and for nothing else. */
 	uint32_t id = b ? kbtf_find(b, 1u << KB_FUNC, STR("bpf_fentry_test1")) : 0;
-	if (b && !id)
-		id = kbtf_find(b, 1u << KB_FUNC, str_of(quiet_function));
 	int prog = id ? load_empty(PROG_TRACING, TRACE_FENTRY, id) : -1;
 	if (prog < 0)
 		return false;
@@ -180,13 +184,9 @@ static bool has_perf_link(void)
 
 static bool has_uprobe(void)
 {
-	/* Somewhere in our own text; the event is not enabled, so nothing is written there. */
-	char exe[512];
-	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
-	if (n <= 0)
-		return false;
-	exe[n] = 0;
-	return closes(sys_perf_uprobe(exe, 0x1000, 0, false, -1));
+	/* As with functions of the kernel: no such file, once everything else has been found in order. */
+	int fd = sys_perf_uprobe("/proc/self/no/such/file", 0, 0, false, -1);
+	return closes(fd) || fd == -ENOENT;
 }
 
 /* --- maps --- */
@@ -227,7 +227,7 @@ bool feature_probe(struct kern *k, enum feature f)
 	case FEAT_TRACEFS:
 		return kern_tracefs(k, &why) != NULL;
 	case FEAT_KPROBE:
-		return closes(sys_perf_kprobe(quiet_function, 0, false));
+		return has_kprobe();
 	case FEAT_KPROBE_MULTI:
 		return has_kprobe_link(TRACE_KPROBE_MULTI);
 	case FEAT_KPROBE_SESSION:

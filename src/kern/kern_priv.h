@@ -24,9 +24,10 @@ struct kbtf {
 	const char *strs;
 	uint32_t types_len, strs_len;
 	uint32_t n;                 /* ids are 1 .. n-1 */
-	uint32_t *off;              /* id -> offset of its record */
+	uint32_t *off;              /* places of some records: see kbtf_rec() */
 	uint32_t *head, *next;      /* names: chains of ids by hash */
 	uint32_t mask;
+	bool has_functions;         /* functions are on the chains, too */
 	VEC(uint32_t) enums;
 	struct type **made;         /* id -> type, once made */
 	struct type *func_type;
@@ -39,7 +40,7 @@ void kbtf_close(struct kbtf *b);
 uint32_t kbtf_kind(const struct kbtf *b, uint32_t id);
 const char *kbtf_name(const struct kbtf *b, uint32_t id); /* never NULL */
 /* The first type of that name whose kind is in the set (1 << KB_...); 0 if there is none. */
-uint32_t kbtf_find(const struct kbtf *b, uint32_t kinds, struct str name);
+uint32_t kbtf_find(struct kbtf *b, uint32_t kinds, struct str name);
 /* The type of an id: typedefs and qualifiers stripped, structs and enums incomplete. Never NULL. */
 struct type *kbtf_make(struct kbtf *b, uint32_t id);
 bool kbtf_complete(struct kbtf *b, struct type *t);
