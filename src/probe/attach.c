@@ -30,7 +30,7 @@ enum {
 	ATTACH_FEW = 2,         /* so few tracepoints are closed by ourselves */
 	ATTACH_THREADS = 128,
 	ATTACH_STACK = 1 << 18, /* of a closing thread: a sanitised one wants room */
-	ATTACH_PAUSE_NS = 20000000,
+	ATTACH_PAUSE_NS = 20000000, /* at least, between two tracepoints' events */
 };
 
 struct attaching {
@@ -376,9 +376,14 @@ static void attach_linger(const int *fds, uint32_t n)
 	for (uint32_t i = 0; i < n; i++)
 		ioctl(fds[i], PERF_EVENT_IOC_DISABLE, 0); /* costs traced programs nothing from here on */
 	for (uint32_t i = n; i-- > 0;) {
-		struct timespec pause = { .tv_nsec = ATTACH_PAUSE_NS };
+		struct timespec before = { 0 }, after = { 0 };
+		clock_gettime(CLOCK_MONOTONIC, &before);
 		close(fds[i]);
-		nanosleep(&pause, NULL);
+		clock_gettime(CLOCK_MONOTONIC, &after);
+		/* As long as it took, so that half of the time is others', however many do as we do. */
+		int64_t took = (after.tv_sec - before.tv_sec) * 1000000000ll + (after.tv_nsec - before.tv_nsec);
+		took = took < ATTACH_PAUSE_NS ? ATTACH_PAUSE_NS : took > 900000000 ? 900000000 : took;
+		nanosleep(&(struct timespec){ .tv_nsec = (long)took }, NULL);
 	}
 }
 
