@@ -62,6 +62,7 @@ struct back {
 	struct use *uses;
 	struct live *live;      /* by value */
 	struct seg *slot_live;  /* by stack slot; from > to: unused */
+	bool *slot_touch;       /* by stack slot: may be reached at an offset that the verifier does not know */
 	VEC(uint32_t) calls;    /* positions of calls, ascending */
 	/* ra.c */
 	struct loc *loc;        /* by value */

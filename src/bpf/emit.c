@@ -617,7 +617,21 @@ static void emit_arguments(struct emit *e)
 		}
 	}
 	e->may_r0 = true;
-	emit_copies(e, c.v, c.n, R0);
+	emit_copies(e, c.v, c.n, f->n_args < 5 ? R5 : R0); /* with five, back_allocate keeps r0 free */
+}
+
+/*
+ * The verifier does not count accesses at a variable offset when it measures a frame (seen in 6.18), so that such a
+ * store could reach below it, into saved registers. One at a fixed offset makes the frame as deep as it has to be.
+ */
+static void emit_touch(struct emit *e)
+{
+	int16_t lowest = 0;
+	for (uint32_t s = 0; s < e->b->f->slots.n; s++)
+		if (e->b->slot_touch[s] && e->b->slot_off[s] < lowest)
+			lowest = e->b->slot_off[s];
+	if (lowest)
+		put(e, BPF_ST | BPF_MEM | BPF_B, R10, 0, lowest, 0);
 }
 
 static void emit_body(struct emit *e)
@@ -628,6 +642,7 @@ static void emit_body(struct emit *e)
 	e->span = f->span;
 	e->jumps.n = e->islands.n = 0;
 	e->next_island = e->targets.n ? e->first + 8000 : ~0u;
+	emit_touch(e);
 	emit_arguments(e);
 	for (uint32_t k = 0; k < b->layout.n && !b->error; k++) {
 		uint32_t blk = b->layout.v[k], next = k + 1 < b->layout.n ? b->layout.v[k + 1] : 0;

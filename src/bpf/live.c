@@ -100,6 +100,14 @@ static void slot_extend(struct seg *l, uint32_t from, uint32_t to)
 		l->to = to;
 }
 
+static bool live_calls_back(const struct func *f, const struct ins *i)
+{
+	for (unsigned k = 0; k < i->n; k++)
+		if (f->ins.v[i->a[k]].op == OP_FNREF)
+			return true;
+	return false;
+}
+
 static void live_slots(struct back *b)
 {
 	struct func *f = b->f;
@@ -137,8 +145,11 @@ static void live_slots(struct back *b)
 				struct seg *l = &b->slot_live[s - 1];
 				slot_extend(l, at, at);
 				/* the address goes where we do not follow it: live throughout */
-				if (np || (i->op == OP_STORE && q == 1) || i->op == OP_SETVAR)
+				if (np || (i->op == OP_STORE && q == 1))
 					slot_extend(l, 0, b->n_pos);
+				b->slot_touch[s - 1] |= np || (i->op == OP_STORE && q == 1) || i->op == OP_CALLFN ||
+							(i->op == OP_ADDPTR && f->ins.v[i->a[1]].op != OP_CONST) ||
+							(i->op == OP_CALL && live_calls_back(f, i));
 				for (uint32_t m = 0; m < n; m++)
 					if (loops.v[m].from <= at && at <= loops.v[m].to)
 						slot_extend(l, loops.v[m].from, loops.v[m].to);
@@ -250,6 +261,7 @@ void back_live(struct back *b)
 	b->pos = arena_array(b->arena, uint32_t, f->ins.n);
 	b->live = arena_array(b->arena, struct live, f->ins.n);
 	b->slot_live = arena_array(b->arena, struct seg, f->slots.n + 1);
+	b->slot_touch = arena_array(b->arena, bool, f->slots.n + 1);
 	for (uint32_t s = 0; s < f->slots.n; s++)
 		b->slot_live[s].from = UINT32_MAX;
 	live_layout(b);

@@ -314,6 +314,8 @@ void back_allocate(struct back *b)
 	for (unsigned r = R0; r <= R5; r++)
 		for (uint32_t k = 0; k < b->calls.n; k++)
 			bits_set(s.busy[r], (struct seg){ b->calls.v[k] + POS_CLOBBER, b->calls.v[k] + POS_CLOBBER });
+	if (f->n_args == 5) /* the arguments' moves need it */
+		bits_set(s.busy[R0], (struct seg){ 0, POS_STEP });
 	for (ref r = 1; r < f->ins.n; r++) {
 		if (!b->live[r].n_uses || b->fused[r])
 			continue;

@@ -41,8 +41,8 @@ static inline uint64_t machine_helper(struct bpf_interp *in, int id, uint64_t a[
 	struct machine *m = in->host;
 	uint64_t r;
 	switch (id) {
-	case 1: /* map_lookup_elem: an odd key is there, an even one is not */
-		return *(const uint32_t *)(uintptr_t)a[1] & 1 ? (uint64_t)(uintptr_t)m->map : 0;
+	case 1: /* map_lookup_elem in an array of one */
+		return *(const uint32_t *)(uintptr_t)a[1] ? 0 : (uint64_t)(uintptr_t)m->map;
 	case 5: return 1000;
 	case 8: return 1;
 	case 14: return 0x0000123400005678;
@@ -63,9 +63,16 @@ static inline uint64_t machine_helper(struct bpf_interp *in, int id, uint64_t a[
 	}
 }
 
+static inline bool machine_mem_ok(void *host, const void *p, uint32_t size, bool write)
+{
+	const struct machine *m = host; /* what a lookup gave */
+	(void)write;
+	return (const uint8_t *)p >= m->map && (const uint8_t *)p + size <= m->map + MACHINE_MAP;
+}
+
 static inline bool machine_interpret(struct machine *m, const struct bpf_code *c)
 {
-	struct bpf_interp in = { .ctx = m->ctx, .ctx_size = MACHINE_CTX, .map_value = machine_map_value, .helper = machine_helper,
+	struct bpf_interp in = { .ctx = m->ctx, .ctx_size = MACHINE_CTX, .map_value = machine_map_value, .helper = machine_helper, .mem_ok = machine_mem_ok,
 				 .host = m, .max_insns = 2000000 };
 	m->error = NULL;
 	if (bpf_interp_run(&in, c, &m->ret) == 0)
@@ -88,9 +95,25 @@ static inline int machine_new_map(uint32_t value_size)
 	return (int)machine_bpf(BPF_MAP_CREATE, &a);
 }
 
-/* Load as a raw tracepoint program with map 0 = map_fd; -errno with the verifier's last words in m->log. */
-static inline int machine_load(struct machine *m, const struct bpf_code *c, int map_fd, const struct bpf_btf *btf, int btf_fd)
+/* Load as a raw tracepoint program with map 0 = map_fd, and with BTF (callbacks need it; lines come from `d`, which may
+ * be NULL). -errno with the verifier's last words in m->log. */
+static inline int machine_load(struct machine *m, struct arena *arena, const struct bpf_code *c, struct func *const *funcs, int map_fd,
+			       const struct diags *d)
 {
+	enum { LOG = 1 << 24 };
+	struct bpf_btf btf;
+	char *log = calloc(1, LOG);
+	bpf_make_btf(arena, c, funcs, d, &btf);
+	union bpf_attr ba = { .btf = (uintptr_t)btf.btf, .btf_size = btf.btf_size, .btf_log_buf = (uintptr_t)log, .btf_log_size = LOG,
+			      .btf_log_level = 1 };
+	int btf_fd = (int)machine_bpf(BPF_BTF_LOAD, &ba);
+	if (btf_fd < 0) {
+		int e = errno;
+		snprintf(m->log, sizeof(m->log), "BTF: %s\n%s", strerror(e), log);
+		m->error = m->log;
+		free(log);
+		return -e;
+	}
 	struct bpf_insn *insns = malloc(sizeof(*insns) * c->insns.n);
 	memcpy(insns, c->insns.v, sizeof(*insns) * c->insns.n);
 	for (uint32_t k = 0; k < c->relocs.n; k++) {
@@ -99,31 +122,31 @@ static inline int machine_load(struct machine *m, const struct bpf_code *c, int 
 		if (r->kind == REL_MAPVAL)
 			insns[r->insn + 1].imm = (int)r->addend;
 	}
-	enum { LOG = 1 << 24 };
 	union bpf_attr a = { .prog_type = BPF_PROG_TYPE_RAW_TRACEPOINT, .insns = (uintptr_t)insns, .insn_cnt = c->insns.n,
 			     .license = (uintptr_t)"GPL" };
-	if (btf) {
-		a.prog_btf_fd = (uint32_t)btf_fd;
-		a.func_info = (uintptr_t)btf->func_info;
-		a.func_info_cnt = btf->n_func_info;
-		a.func_info_rec_size = sizeof(struct bpf_func_info);
-		a.line_info = (uintptr_t)btf->line_info;
-		a.line_info_cnt = btf->n_line_info;
-		a.line_info_rec_size = btf->n_line_info ? sizeof(struct bpf_line_info) : 0;
+	a.prog_btf_fd = (uint32_t)btf_fd;
+	a.func_info = (uintptr_t)btf.func_info;
+	a.func_info_cnt = btf.n_func_info;
+	a.func_info_rec_size = sizeof(struct bpf_func_info);
+	if (btf.n_line_info) {
+		a.line_info = (uintptr_t)btf.line_info;
+		a.line_info_cnt = btf.n_line_info;
+		a.line_info_rec_size = sizeof(struct bpf_line_info);
 	}
 	int fd = (int)machine_bpf(BPF_PROG_LOAD, &a), err = errno;
 	if (fd < 0) {
-		char *log = calloc(1, LOG);
+		memset(log, 0, LOG);
 		a.log_buf = (uintptr_t)log;
 		a.log_size = LOG;
 		a.log_level = 1;
 		machine_bpf(BPF_PROG_LOAD, &a);
 		size_t n = strnlen(log, LOG - 1), room = sizeof(m->log) - 1;
-		snprintf(m->log, sizeof(m->log), "%s", n > room ? log + n - room : log);
+		snprintf(m->log, sizeof(m->log), "%s: %s", strerror(err), n > room - 64 ? log + n - room + 64 : log);
 		m->error = m->log;
-		free(log);
 		fd = -err;
 	}
+	close(btf_fd);
+	free(log);
 	free(insns);
 	return fd;
 }

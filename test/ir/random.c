@@ -17,7 +17,7 @@ struct gen {
 	struct func *funcs[MAX_FUNCS];
 	uint32_t n_funcs;
 	uint64_t state;
-	bool kernel;
+	bool kernel, env; /* env: callbacks get the address of an address */
 	uint32_t n_vars, vars[MAX_VARS]; /* of the function that is being made */
 	uint32_t n_slots;
 	ref shared; /* callbacks: the caller's slot */
@@ -56,7 +56,7 @@ static ref gen_address(struct gen *g, unsigned w, int64_t *ret_off, bool atomic)
 	uint32_t kind = rnd(g, g->shared ? 3 : 2), size = kind == 1 ? MACHINE_MAP / 2 : SLOT_SIZE;
 	ref p = kind == 0 ? ir_slot(&g->b, rnd(g, g->n_slots)) : kind == 1 ? ir_mapval(&g->b, 0, rnd(g, 8) * 8) : g->shared;
 	*ret_off = rnd(g, size / w) * w;
-	if (rnd(g, 5) == 0) { /* a variable index, bounded by a mask */
+	if (rnd(g, 5) == 0 && !atomic) { /* a variable index, bounded by a mask; the kernel takes no atomics there */
 		ref mask = ir_const(&g->b, (int64_t)((SLOT_SIZE - 1) & ~(w - 1)));
 		ref idx = ir_bin(&g->b, OP_AND, gen_expr(g, 1), mask);
 		*ret_off = 0;
@@ -66,7 +66,6 @@ static ref gen_address(struct gen *g, unsigned w, int64_t *ret_off, bool atomic)
 		p = ir_addptr_imm(&g->b, p, *ret_off);
 		*ret_off = 0;
 	}
-	(void)atomic;
 	return p;
 }
 
@@ -171,16 +170,46 @@ static void gen_call(struct gen *g)
 		return;
 	}
 	uint32_t fn = 2 + rnd(g, g->n_funcs - 2);
+	if (g->env) { /* a captured variable: its address is stored where the callback finds it */
+		ir_store(&g->b, 8, ir_slot(&g->b, g->n_slots), 8, ir_slot(&g->b, dst));
+		dst = g->n_slots;
+	}
 	ref r = ir_call(&g->b, TY_I64, 181, 4, ir_const(&g->b, 1 + rnd(g, 4)), ir_fnref(&g->b, fn), ir_slot(&g->b, dst), ir_const(&g->b, 0));
 	ir_setvar(&g->b, g->vars[rnd(g, g->n_vars)], r);
+}
+
+/* p = map_lookup_elem(map, &key); if (p) ... */
+static void gen_lookup(struct gen *g, int depth, int loops)
+{
+	int64_t off;
+	unsigned w = gen_width(g);
+	uint32_t found = func_block(g->b.f), end = func_block(g->b.f), key = rnd(g, g->n_slots);
+	ir_store(&g->b, 4, ir_slot(&g->b, key), 4, rnd(g, 3) ? ir_const(&g->b, 0) : ir_bin(&g->b, OP_AND, gen_expr(g, 1), ir_const(&g->b, 1)));
+	ref p = ir_call(&g->b, TY_MAPV_NULL, 1, 2, ir_mapref(&g->b, 0), ir_addptr_imm(&g->b, ir_slot(&g->b, key), 4));
+	if (rnd(g, 2))
+		ir_br(&g->b, p, found, end);
+	else
+		ir_br(&g->b, ir_bin(&g->b, OP_EQ, p, ir_const(&g->b, 0)), end, found);
+	ir_at(&g->b, found);
+	off = rnd(g, 64 / w) * w;
+	ref q = rnd(g, 2) ? p : ir_addptr(&g->b, p, ir_bin(&g->b, OP_AND, gen_expr(g, 1), ir_const(&g->b, 24)));
+	ref v = ir_load(&g->b, TY_I64, w, rnd(g, 2), q, off);
+	ir_setvar(&g->b, g->vars[rnd(g, g->n_vars)], v);
+	if (rnd(g, 2))
+		gen_block(g, depth - 1, loops);
+	ir_store(&g->b, w, q, off, ir_bin(&g->b, OP_ADD, v, ir_const(&g->b, 1)));
+	ir_jmp(&g->b, end);
+	ir_at(&g->b, end);
 }
 
 static void gen_statement(struct gen *g, int depth, int loops)
 {
 	int64_t off, soff;
 	unsigned w = gen_width(g);
-	uint32_t kind = rnd(g, 20);
-	if (kind < 8) {
+	uint32_t kind = rnd(g, 21);
+	if (kind == 20 && depth > 0) {
+		gen_lookup(g, depth, loops);
+	} else if (kind < 8) {
 		ir_setvar(&g->b, g->vars[rnd(g, g->n_vars)], gen_expr(g, 3));
 	} else if (kind < 11) {
 		ref p = gen_address(g, w, &off, false);
@@ -235,7 +264,7 @@ static void gen_function(struct gen *g, uint32_t idx, bool callback)
 		f->n_args = 2;
 		f->arg_types[0] = TY_I64;
 		f->arg_types[1] = TY_STACK;
-		g->shared = ir_arg(&g->b, 1);
+		g->shared = g->env ? ir_load(&g->b, TY_STACK, 8, false, ir_arg(&g->b, 1), 8) : ir_arg(&g->b, 1);
 	} else {
 		g->ctx = ir_arg(&g->b, 0);
 	}
@@ -247,6 +276,8 @@ static void gen_function(struct gen *g, uint32_t idx, bool callback)
 		g->vars[k] = func_var(f, TY_I64, "v");
 	for (uint32_t k = 0; k < g->n_slots; k++)
 		func_slot(f, SLOT_SIZE, 8, "s");
+	if (g->env && !callback)
+		func_slot(f, 16, 8, "env");
 	for (uint32_t k = 0; k < g->n_slots; k++)
 		ir_zero(&g->b, ir_slot(&g->b, k), 0, SLOT_SIZE, 8);
 	for (uint32_t k = 0; k < g->n_vars; k++)
@@ -276,6 +307,7 @@ static void gen_program(struct gen *g, struct arena *a, uint64_t seed, bool kern
 	for (int k = 0; k < 8; k++)
 		rnd(g, 2);
 	uint32_t backs = rnd(g, 3);
+	g->env = rnd(g, 2);
 	g->n_funcs = backs ? 2 + backs : 1;
 	for (uint32_t k = 0; k < backs; k++)
 		gen_function(g, 2 + k, true);
@@ -407,7 +439,7 @@ static bool one_way(uint64_t seed, unsigned way, bool kernel, bool verbose, int 
 		gen_input(&m, seed, run);
 		t->runs++;
 		if (!machine_interpret(&m, c))
-			bad = m.error;
+			bad = arena_strdup(&a, m.error);
 		else if (m.ret != want[run].ret)
 			bad = arena_printf(&a, "gives 0x%llx, not 0x%llx", (unsigned long long)m.ret, (unsigned long long)want[run].ret);
 		else if (memcmp(m.map, want[run].map, MACHINE_MAP) != 0)
@@ -419,19 +451,21 @@ static bool one_way(uint64_t seed, unsigned way, bool kernel, bool verbose, int 
 		t->insns_ssa += way == 0 ? c->insns.n : 0;
 	}
 	if (!bad && kernel && way <= 1) {
-		int fd = machine_load(&m, c, map_fd, NULL, -1);
+		int fd = machine_load(&m, &a, c, g.funcs, map_fd, NULL);
 		if (fd < 0 && (strstr(m.log, "too large") || strstr(m.log, "too complex"))) {
 			t->refused++; /* the verifier's own limits */
 		} else if (fd < 0) {
-			bad = m.error;
+			bad = arena_strdup(&a, m.error);
 		}
 		for (unsigned run = 0; run < 2 && fd >= 0 && !bad; run++) {
 			gen_input(&m, seed, run);
 			t->kernel++;
 			if (!machine_test_run(&m, fd, map_fd))
-				bad = m.error;
-			else if (m.ret != (uint32_t)want[run].ret || memcmp(m.map, want[run].map, MACHINE_MAP) != 0)
-				bad = "the kernel gives something else";
+				bad = arena_strdup(&a, m.error);
+			else if (m.ret != (uint32_t)want[run].ret)
+				bad = arena_printf(&a, "gives 0x%x in the kernel, not 0x%x", (unsigned)m.ret, (unsigned)want[run].ret);
+			else if (memcmp(m.map, want[run].map, MACHINE_MAP) != 0)
+				bad = "leaves other bytes in the map in the kernel";
 		}
 		if (fd >= 0)
 			close(fd);
