@@ -99,10 +99,11 @@ void log_report(struct session *s, uint32_t prog, int err, const char *log, uint
 		 what.n ? arena_strndup(&s->arena, what.s, (size_t)what.n) : strerror(-err));
 	if (located)
 		diag_hint(&s->diags, "at the instruction %.*s", insn.n, insn.s);
-	if (refusal)
-		diag_hint(&s->diags, "%s", refusal);
-	if (!log || !*log)
+	if (!log || !*log) { /* not the verifier: who? */
+		if (refusal)
+			diag_hint(&s->diags, "%s", refusal);
 		return;
+	}
 	if (s->o->verbose) {
 		session_report(s);
 		struct buf b = { 0 };
