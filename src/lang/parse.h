@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What parse.c (programs, statements, types) and expr.c (expressions) share. */
+/* What program.c, parse.c (statements, types) and expr.c (expressions) share. */
 #ifndef SONDE_LANG_PARSE_H
 #define SONDE_LANG_PARSE_H
 
@@ -23,6 +23,8 @@ struct parser {
 
 struct node *parse_node(struct parser *p, enum node_kind k, uint32_t lo);
 struct node *parse_end(struct parser *p, struct node *n); /* span up to the previous token */
+void parse_token(struct parser *p); /* read the first token */
+void parse_seek(struct parser *p, uint32_t pos); /* move to a byte position, after raw scanning */
 void parse_advance(struct parser *p);
 bool parse_accept(struct parser *p, enum token_kind k);
 bool parse_expect(struct parser *p, enum token_kind k);
@@ -34,7 +36,9 @@ bool parse_is_builtin(struct str word); /* words that are always builtin values:
 void parse_suffixes(struct parser *p, struct node *type); /* { "*" | "[" [INT] "]" } */
 struct node *parse_if(struct parser *p);
 bool parse_is_word(const struct parser *p, const char *w);
+bool parse_keyword_type(const struct parser *p); /* struct, union, enum */
 struct node *parse_type(struct parser *p);
+struct node *parse_type_annotation(struct parser *p);
 void parse_type_or_expr(struct parser *p, struct node **ret_type, struct node **ret_expr);
 struct node *parse_block(struct parser *p);
 struct node *parse_expr(struct parser *p);

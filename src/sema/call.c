@@ -5,16 +5,16 @@
  * reports only in the last one; its own arguments it infers itself, maps given
  * as arguments excepted, which are not read. The result's type never depends
  * on whether the arguments are right: one mistake is one message. Calls that
- * fold or expand are in comptime.c, formats in printf.c. What a call looks
+ * fold or expand are in comptime.c, aggregations in agg.c, formats in printf.c. What a call looks
  * like afterwards is in sema.h.
  */
 #include "sema/sema_priv.h"
 
 #define K(kind) ((uint64_t)1 << T_##kind)
+#define K_BYTES (K(INT) | K(ENUM) | K(PTR) | K(STRING) | K(ARRAY) | K(BUFFER)) /* an address, or bytes at hand */
 #define K_INTS (K(INT) | K(ENUM) | K(COUNT) | K(SUM) | K(MIN) | K(MAX) | K(AVG))
 
-enum { CALL_MAX_ARGS = 128, JOIN_SPACE = 1, MAC_SIZE = 6, NTOP_V4 = 4, NTOP_V6 = 16, HIST_MAX_BITS = 5, LHIST_MAX_BUCKETS = 1000,
-       TSERIES_MAX = 1000000 };
+enum { CALL_MAX_ARGS = 128, MAC_SIZE = 6, NTOP_V4 = 4, NTOP_V6 = 16 };
 
 const char *sema_base_name(const struct type *t)
 {
@@ -55,6 +55,17 @@ const char *sema_base_name(const struct type *t)
 bool sema_char_like(const struct type *t)
 {
 	return t->kind == T_INT && t->size == 1;
+}
+
+const char *sema_not_string(const struct type *t)
+{
+	if (t->kind == T_STRING)
+		return NULL;
+	if (t->kind != T_ARRAY && t->kind != T_PTR)
+		return "values must be either strings, arrays or pointers";
+	if (sema_char_like(t->elem))
+		return NULL;
+	return t->kind == T_ARRAY ? "arrays must contain a char-like type" : "pointers must point to a char-like type";
 }
 
 struct node *sema_node_call(struct sema_ctx *c, int builtin, struct span span)
@@ -101,7 +112,7 @@ static bool call_count(struct sema_ctx *c, struct node *n)
 }
 
 /* Infer argument i: NULL when it is not known yet, missing, or in error. */
-static struct type *call_arg(struct sema_ctx *c, struct node *n, uint32_t i)
+struct type *sema_arg(struct sema_ctx *c, struct node *n, uint32_t i)
 {
 	if (i >= n->list.n)
 		return NULL;
@@ -112,7 +123,7 @@ static struct type *call_arg(struct sema_ctx *c, struct node *n, uint32_t i)
 /* Infer argument i, which must be of one of `kinds`: its type, or NULL when there is nothing to say or it was reported. */
 static struct type *call_want(struct sema_ctx *c, struct node *n, uint32_t i, uint64_t kinds, const char *what)
 {
-	struct type *t = call_arg(c, n, i);
+	struct type *t = sema_arg(c, n, i);
 	if (!t || (kinds >> t->kind & 1))
 		return t;
 	SERR(c, D_ARG_TYPE, n->list.v[i]->span, call_name(n), what, sema_base_name(t));
@@ -120,7 +131,7 @@ static struct type *call_want(struct sema_ctx *c, struct node *n, uint32_t i, ui
 }
 
 /* An integer of 64 bits and its own sign. */
-static struct type *call_want_int(struct sema_ctx *c, struct node *n, uint32_t i)
+struct type *sema_arg_int(struct sema_ctx *c, struct node *n, uint32_t i)
 {
 	struct type *t = call_want(c, n, i, K_INTS, "int");
 	if (!t)
@@ -132,9 +143,9 @@ static struct type *call_want_int(struct sema_ctx *c, struct node *n, uint32_t i
 	return w;
 }
 
-static bool call_want_literal(struct sema_ctx *c, struct node *n, uint32_t i, enum node_kind kind)
+bool sema_arg_literal(struct sema_ctx *c, struct node *n, uint32_t i, enum node_kind kind)
 {
-	struct type *t = call_arg(c, n, i);
+	struct type *t = sema_arg(c, n, i);
 	struct node *x = n->list.v[i];
 	if (x->kind == kind)
 		return true;
@@ -153,22 +164,17 @@ static bool call_want_literal(struct sema_ctx *c, struct node *n, uint32_t i, en
 /* Argument i as a string: strings as they are, C strings (arrays of char, pointers to char) read by str(). */
 static struct type *call_want_string(struct sema_ctx *c, struct node *n, uint32_t i)
 {
-	struct type *t = call_arg(c, n, i);
+	struct type *t = sema_arg(c, n, i);
 	if (!t || t->kind == T_STRING)
 		return t;
-	if (t->kind != T_ARRAY && t->kind != T_PTR) {
-		SERR(c, D_STR_LIKE, n->list.v[i]->span, "values must be either strings, arrays or pointers");
-		return NULL;
-	}
-	if (!sema_char_like(t->elem)) {
-		SERR(c, D_STR_LIKE, n->list.v[i]->span,
-		     t->kind == T_ARRAY ? "arrays must contain a char-like type" : "pointers must point to a char-like type");
+	if (sema_not_string(t)) {
+		SERR(c, D_STR_LIKE, n->list.v[i]->span, sema_not_string(t));
 		return NULL;
 	}
 	struct node *s = sema_node_call(c, B_STR, n->list.v[i]->span);
 	vec_push(c->a, &s->list, n->list.v[i]);
 	n->list.v[i] = s;
-	return call_arg(c, n, i);
+	return sema_arg(c, n, i);
 }
 
 /* ------------------------------------------------------------------- maps */
@@ -224,7 +230,7 @@ static struct type *call_len(struct sema_ctx *c, struct node *n)
 {
 	struct node *m = n->list.v[0];
 	if (m->kind != N_MAP || m->a) {
-		struct type *t = call_arg(c, n, 0);
+		struct type *t = sema_arg(c, n, 0);
 		if (t)
 			SERR(c, D_LEN_ARG, m->span);
 	} else if (call_map(c, n, false) && m->map->keyed_known && !m->map->keyed) {
@@ -235,7 +241,7 @@ static struct type *call_len(struct sema_ctx *c, struct node *n)
 
 /* ----------------------------------------------------------------- output */
 
-static bool call_printable(const struct type *t)
+bool sema_printable(const struct type *t)
 {
 	return t->kind != T_NONE && t->kind != T_VOID && t->kind != T_FUNC &&
 	       !(t->kind == T_STRUCT && str_starts(t->name, "tracepoint:"));
@@ -245,7 +251,7 @@ static void call_print_map(struct sema_ctx *c, struct node *n)
 {
 	struct map_sym *m = call_map(c, n, false);
 	for (uint32_t i = 1; i < n->list.n; i++) {
-		if (call_want_literal(c, n, i, N_INT) && n->list.v[i]->ival < 0 && !n->list.v[i]->is_unsigned)
+		if (sema_arg_literal(c, n, i, N_INT) && n->list.v[i]->ival < 0 && !n->list.v[i]->is_unsigned)
 			SERR(c, D_ARG_LITERAL, n->list.v[i]->span, "print", "non-negative int", "negative int");
 		else if (i == 2 && n->list.v[i]->kind == N_INT && n->list.v[i]->ival == 0)
 			SERR(c, D_ARG_LITERAL, n->list.v[i]->span, "print", "positive int", "zero");
@@ -276,17 +282,17 @@ static struct type *call_print(struct sema_ctx *c, struct node *n)
 			SERR(c, D_PRINT_KEY, x->span, sema_base_name(t));
 		return sema_basic(c, SB_NONE);
 	}
-	t = call_arg(c, n, 0);
-	if (t && !call_printable(t))
+	t = sema_arg(c, n, 0);
+	if (t && !sema_printable(t))
 		SERR(c, D_NOT_PRINTABLE, n->list.v[0]->span, type_str(c->a, t), "print");
 	return sema_basic(c, SB_NONE);
 }
 
 static struct type *call_format(struct sema_ctx *c, struct node *n)
 {
-	bool literal = call_want_literal(c, n, 0, N_STRING);
+	bool literal = sema_arg_literal(c, n, 0, N_STRING);
 	for (uint32_t i = 1; i < n->list.n; i++)
-		call_arg(c, n, i);
+		sema_arg(c, n, i);
 	if (literal && c->final)
 		sema_format(c, n);
 	return sema_basic(c, SB_NONE);
@@ -296,7 +302,7 @@ static struct type *call_join(struct sema_ctx *c, struct node *n)
 {
 	call_want(c, n, 0, K(INT) | K(PTR), "int or pointer");
 	if (n->list.n > 1)
-		call_want_literal(c, n, 1, N_STRING);
+		sema_arg_literal(c, n, 1, N_STRING);
 	return sema_basic(c, SB_NONE);
 }
 
@@ -333,7 +339,7 @@ static uint32_t call_length(struct sema_ctx *c, struct node *n, uint32_t most, u
 static struct type *call_str(struct sema_ctx *c, struct node *n)
 {
 	uint32_t max = c->s->config.max_strlen ? c->s->config.max_strlen : 1;
-	struct type *t = call_want(c, n, 0, K(INT) | K(ENUM) | K(PTR) | K(STRING) | K(ARRAY) | K(BUFFER), "integer or pointer");
+	struct type *t = call_want(c, n, 0, K_BYTES, "integer or pointer");
 	struct node *x = n->list.v[0];
 	if (x->kind == N_INT && n->list.n == 1 && (x->param || (t && t->flexible))) {
 		/* a literal is its text, which is what str($1) is for; one with a cast is an address */
@@ -341,8 +347,7 @@ static struct type *call_str(struct sema_ctx *c, struct node *n)
 			SERR(c, D_STR_LITERAL, n->span, (long long)x->ival);
 		if (c->final || x->param) {
 			n->kind = N_STRING;
-			n->str = x->param ? x->str : str_of(x->is_unsigned ? arena_printf(c->a, "%llu", (unsigned long long)x->ival) :
-									      arena_printf(c->a, "%lld", (long long)x->ival));
+			n->str = x->param ? x->str : str_of(arena_printf(c->a, x->is_unsigned ? "%llu" : "%lld", (long long)x->ival));
 			n->param = x->param;
 			n->list.n = 0;
 			return n->type = type_string(c->a, n->str.len + 1);
@@ -354,8 +359,8 @@ static struct type *call_str(struct sema_ctx *c, struct node *n)
 		*n = s;
 		return n->type;
 	}
-	if (t && t->kind == T_ARRAY && !sema_char_like(t->elem))
-		SERR(c, D_STR_LIKE, x->span, "arrays must contain a char-like type");
+	if (t && t->kind == T_ARRAY && sema_not_string(t))
+		SERR(c, D_STR_LIKE, x->span, sema_not_string(t));
 	uint32_t len = call_length(c, n, max - 1, max - 1, max);
 	if (t && (t->kind == T_STRING || t->kind == T_ARRAY || t->kind == T_BUFFER)) {
 		/* never more than there is; an array may lack the NUL */
@@ -369,7 +374,7 @@ static struct type *call_str(struct sema_ctx *c, struct node *n)
 static struct type *call_buf(struct sema_ctx *c, struct node *n)
 {
 	uint32_t most = c->s->config.max_strlen > 4 ? c->s->config.max_strlen - 4 : 1, len;
-	struct type *t = call_want(c, n, 0, K(INT) | K(ENUM) | K(PTR) | K(ARRAY) | K(STRING) | K(BUFFER), "integer, pointer, or array");
+	struct type *t = call_want(c, n, 0, K_BYTES, "integer, pointer, or array");
 	bool sized = t && (t->kind == T_ARRAY || t->kind == T_STRING || t->kind == T_BUFFER) && t->size;
 	uint32_t whole = !sized ? most : t->kind == T_BUFFER ? t->size - 4 : t->size;
 	if (whole > most)
@@ -382,7 +387,7 @@ static struct type *call_buf(struct sema_ctx *c, struct node *n)
 
 static struct type *call_strftime(struct sema_ctx *c, struct node *n)
 {
-	call_want_literal(c, n, 0, N_STRING);
+	sema_arg_literal(c, n, 0, N_STRING);
 	struct type *t = call_want(c, n, 1, K_INTS, "int");
 	struct node *x = n->list.v[1];
 	while (x->kind == N_CAST && x->ival)
@@ -416,7 +421,8 @@ static struct type *call_ntop(struct sema_ctx *c, struct node *n)
 static struct type *call_macaddr(struct sema_ctx *c, struct node *n)
 {
 	struct type *t = call_want(c, n, 0, K(INT) | K(PTR) | K(ARRAY) | K(STRING) | K(BUFFER), "array or pointer");
-	if (t && (t->kind == T_ARRAY || t->kind == T_STRING || t->kind == T_BUFFER) && t->size < MAC_SIZE + (t->kind == T_BUFFER ? 4 : 0))
+	bool bytes = t && (t->kind == T_ARRAY || t->kind == T_STRING || t->kind == T_BUFFER);
+	if (bytes && t->size < MAC_SIZE + (t->kind == T_BUFFER ? 4 : 0))
 		SERR(c, D_ADDRESS_SIZE, n->list.v[0]->span, "macaddr", "at least 6");
 	return type_new(c->a, T_MAC, MAC_SIZE, 1);
 }
@@ -446,114 +452,9 @@ static struct type *call_strncmp(struct sema_ctx *c, struct node *n)
 {
 	call_want_string(c, n, 0);
 	call_want_string(c, n, 1);
-	if (call_want_literal(c, n, 2, N_INT) && n->list.v[2]->ival < 0)
+	if (sema_arg_literal(c, n, 2, N_INT) && n->list.v[2]->ival < 0)
 		SERR(c, D_STR_NEGATIVE, n->list.v[2]->span, "strncmp", (long long)n->list.v[2]->ival);
 	return sema_int(c, 8, false);
-}
-
-/* ------------------------------------------------------------ aggregations */
-
-static bool call_literal(struct sema_ctx *c, struct node *n, uint32_t i, int64_t *ret)
-{
-	call_arg(c, n, i);
-	*ret = n->list.v[i]->ival;
-	return n->list.v[i]->kind == N_INT && *ret >= 0;
-}
-
-static void call_agg_error(struct sema_ctx *c, struct node *n, uint32_t i, const char *text)
-{
-	SERR(c, D_LHIST_ARGS, i ? n->list.v[i]->span : n->span, text);
-}
-
-static struct type *call_hist(struct sema_ctx *c, struct node *n)
-{
-	struct type *t = type_new(c->a, T_HIST, 8, 8);
-	call_want_int(c, n, 0);
-	if (n->list.n < 2)
-		return t;
-	if (!call_literal(c, n, 1, &t->agg.bits) || t->agg.bits > HIST_MAX_BITS) {
-		call_agg_error(c, n, 1, n->list.v[1]->kind != N_INT ? "hist: invalid bits value (must be non-negative literal)" :
-				       arena_printf(c->a, "hist() bits must be 0..5 (%lld provided)", (long long)n->list.v[1]->ival));
-		t->agg.bits = 0;
-	}
-	return t;
-}
-
-static struct type *call_lhist(struct sema_ctx *c, struct node *n)
-{
-	static const char *const what[] = { "", "min", "max", "step" };
-	struct type *t = type_new(c->a, T_LHIST, 8, 8);
-	int64_t v[4] = { 0 };
-	call_want_int(c, n, 0);
-	for (uint32_t i = 1; i < 4; i++) {
-		if (call_literal(c, n, i, &v[i]))
-			continue;
-		call_agg_error(c, n, i, arena_printf(c->a, "lhist: invalid %s value (must be non-negative literal)", what[i]));
-		v[3] = 0;
-		break;
-	}
-	const char *bad = NULL;
-	if (v[3] < 1)
-		bad = arena_printf(c->a, "lhist() step must be >= 1 (%lld provided)", (long long)v[3]);
-	else if (v[1] >= v[2])
-		bad = arena_printf(c->a, "lhist() min must be less than max (provided min %lld and max %lld)", (long long)v[1], (long long)v[2]);
-	else if (v[3] > v[2] - v[1])
-		bad = arena_printf(c->a, "lhist() step is too large for the given range (provided step %lld for range %lld)", (long long)v[3],
-				   (long long)(v[2] - v[1]));
-	else if ((v[2] - v[1]) / v[3] > LHIST_MAX_BUCKETS)
-		bad = arena_printf(c->a, "lhist() too many buckets, must be <= %d (would need %lld)", LHIST_MAX_BUCKETS,
-				   (long long)((v[2] - v[1]) / v[3]));
-	t->agg.min = v[1], t->agg.max = v[2], t->agg.step = v[3];
-	if (bad) {
-		/* literals that are none were reported already */
-		if (n->list.v[1]->kind == N_INT && n->list.v[2]->kind == N_INT && n->list.v[3]->kind == N_INT && v[1] >= 0 && v[2] >= 0 &&
-		    n->list.v[3]->ival >= 0)
-			call_agg_error(c, n, 0, bad);
-		t->agg.min = 0, t->agg.max = t->agg.step = 1;
-	}
-	return t;
-}
-
-static struct type *call_tseries(struct sema_ctx *c, struct node *n)
-{
-	static const char *const aggs[] = { "avg", "max", "min", "sum" };
-	int64_t interval, buckets;
-	bool known = n->list.n < 4;
-	uint32_t errors = c->d->n_errors;
-	call_want_int(c, n, 0);
-	if (!call_literal(c, n, 1, &interval) || interval < 1)
-		call_agg_error(c, n, 1, "tseries() interval must be a literal of at least 1 ns");
-	if (!call_literal(c, n, 2, &buckets) || buckets < 1 || buckets > TSERIES_MAX)
-		call_agg_error(c, n, 2, "tseries() number of buckets must be a literal of 1..1000000");
-	if (!known && call_want_literal(c, n, 3, N_STRING)) {
-		for (size_t i = 0; i < sizeof(aggs) / sizeof(*aggs); i++)
-			known |= str_is(n->list.v[3]->str, aggs[i]);
-		if (!known)
-			call_agg_error(c, n, 3, "tseries() aggregates by \"avg\", \"max\", \"min\", or \"sum\"");
-	}
-	if (c->d->n_errors == errors)
-		SERR(c, D_NOT_YET, n->span, "tseries()");
-	return sema_basic(c, SB_ERROR);
-}
-
-static struct type *call_aggregate(struct sema_ctx *c, struct node *n)
-{
-	static const struct {
-		int builtin;
-		enum type_kind kind;
-	} rows[] = { { B_SUM, T_SUM }, { B_MIN, T_MIN }, { B_MAX, T_MAX }, { B_AVG, T_AVG }, { B_STATS, T_STATS } };
-	struct type *t = type_new(c->a, T_COUNT, 8, 8);
-	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
-		if (rows[i].builtin == n->builtin)
-			t->kind = rows[i].kind;
-	if (n->list.n) {
-		struct type *x = call_want_int(c, n, 0);
-		if (!x)
-			return t->is_signed = t->flexible = true, t;
-		t->is_signed = x->is_signed;
-		t->flexible = x->flexible;
-	}
-	return t;
 }
 
 /* --------------------------------------------------------------- dispatch */
@@ -569,7 +470,7 @@ static struct type *call_mode(struct sema_ctx *c, struct node *n)
 			if (str_is(x->str, modes[i]))
 				n->ival = i;
 		if (n->ival < 0 && x->kind != N_STRING)
-			call_want_literal(c, n, 0, N_STRING);
+			sema_arg_literal(c, n, 0, N_STRING);
 		else if (n->ival < 0)
 			SERR(c, D_TIMESTAMP_MODE, x->span, STR_FMT(x->str));
 		else if (n->ival == NSECS_TAI && c->env->facts && !c->env->facts->ops->has(c->env->facts, FEAT_TAI))
@@ -640,14 +541,8 @@ struct type *sema_call(struct sema_ctx *c, struct node *n)
 	if (b->flags & BF_VALUE)
 		return call_value(c, n);
 	switch (n->builtin) {
-	case B_COUNT: case B_SUM: case B_MIN: case B_MAX: case B_AVG: case B_STATS:
-		return call_aggregate(c, n);
-	case B_HIST:
-		return call_hist(c, n);
-	case B_LHIST:
-		return call_lhist(c, n);
-	case B_TSERIES:
-		return call_tseries(c, n);
+	case B_COUNT: case B_SUM: case B_MIN: case B_MAX: case B_AVG: case B_STATS: case B_HIST: case B_LHIST: case B_TSERIES:
+		return sema_aggregation(c, n);
 	case B_PRINTF: case B_ERRORF: case B_WARNF: case B_CAT: case B_SYSTEM:
 		return call_format(c, n);
 	case B_PRINT:
@@ -657,7 +552,7 @@ struct type *sema_call(struct sema_ctx *c, struct node *n)
 		return sema_basic(c, SB_NONE);
 	case B_TIME:
 		if (n->list.n)
-			call_want_literal(c, n, 0, N_STRING);
+			sema_arg_literal(c, n, 0, N_STRING);
 		return sema_basic(c, SB_NONE);
 	case B_JOIN:
 		return call_join(c, n);

@@ -56,9 +56,10 @@ static void cdecl_attribute(struct ctext *t, struct attrs *at)
 
 static bool cdecl_ignored(const struct ctext *t)
 {
-	static const char *const words[] = { "const", "volatile", "restrict", "__restrict", "__restrict__", "__const", "__volatile__",
-					     "extern", "static", "register", "inline", "__inline", "__inline__", "__extension__", "__user",
-					     "__kernel", "__rcu", "__percpu", "__iomem", "__force", "__bitwise" };
+	static const char *const words[] = { "const", "volatile", "restrict", "__restrict", "__restrict__", "__const",
+					     "__volatile__", "extern", "static", "register", "inline", "__inline",
+					     "__inline__", "__extension__", "__user", "__kernel", "__rcu", "__percpu",
+					     "__iomem", "__force", "__bitwise" };
 	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
 		if (ctext_is(t, words[i]))
 			return true;
@@ -149,8 +150,10 @@ static bool cdecl_specifiers(struct ctext *t, struct spec *s)
 		s->type = type_int(t->c->a, 8, !s->is_unsigned);
 	else if (s->seen_int || s->is_unsigned || s->is_signed)
 		s->type = type_int(t->c->a, 4, !s->is_unsigned);
+	else if (t->kind == CT_WORD)
+		ctext_error(t, arena_printf(t->c->a, "unknown type '%.*s'", STR_FMT(ctext_word(t))));
 	else
-		ctext_error(t, t->kind == CT_WORD ? arena_printf(t->c->a, "unknown type '%.*s'", STR_FMT(ctext_word(t))) : "expected a type");
+		ctext_error(t, "expected a type");
 	return s->type != NULL;
 }
 

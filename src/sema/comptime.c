@@ -101,8 +101,6 @@ static struct type *fold_strcap(struct sema_ctx *c, struct node *n)
 		return fold_int(c, n, t->size, false);
 	if (t->kind == T_ARRAY && sema_char_like(t->elem))
 		return fold_int(c, n, t->count, false);
-	if (t->kind != T_PTR && t->kind != T_ARRAY)
-		SERR(c, D_STR_LIKE, n->list.v[0]->span, "values must be either strings, arrays or pointers");
 	struct node *len = sema_node_call(c, B_STRLEN, n->span);
 	vec_push(c->a, &len->list, n->list.v[0]);
 	return sema_become(c, n, len);
@@ -112,12 +110,8 @@ static struct type *fold_assert_str(struct sema_ctx *c, struct node *n)
 {
 	struct type *t = sema_expr(c, &n->list.v[0]);
 	struct span sp = n->list.v[0]->span;
-	if (!t || t->kind == T_ERROR || t->kind == T_STRING)
-		return fold_nothing(c, n);
-	if (t->kind != T_ARRAY && t->kind != T_PTR)
-		SERR(c, D_STR_LIKE, sp, "values must be either strings, arrays or pointers");
-	else if (!sema_char_like(t->elem))
-		SERR(c, D_STR_LIKE, sp, t->kind == T_ARRAY ? "arrays must contain a char-like type" : "pointers must point to a char-like type");
+	if (t && t->kind != T_ERROR && sema_not_string(t))
+		SERR(c, D_STR_LIKE, sp, sema_not_string(t));
 	return fold_nothing(c, n);
 }
 
@@ -203,7 +197,8 @@ static struct type *fold_static_assert(struct sema_ctx *c, struct node *n)
 static struct type *fold_assert(struct sema_ctx *c, struct node *n)
 {
 	struct node *cond = node_new(c->a, N_UNARY, n->list.v[0]->span), *body = node_new(c->a, N_BLOCK, n->span);
-	struct node *iff = node_new(c->a, N_IF, n->span), *fmt = node_new(c->a, N_STRING, n->span), *code = node_new(c->a, N_INT, n->span);
+	struct node *iff = node_new(c->a, N_IF, n->span), *fmt = node_new(c->a, N_STRING, n->span);
+	struct node *code = node_new(c->a, N_INT, n->span);
 	struct node *calls[] = { sema_node_call(c, B_ERRORF, n->span), sema_node_call(c, B_EXIT, n->span) };
 	cond->op = O_NOT;
 	cond->a = n->list.v[0];
@@ -254,7 +249,7 @@ static struct type *fold_is_err(struct sema_ctx *c, struct node *n)
 	return sema_become(c, n, ge);
 }
 
-/* container_of(ptr, type, member): (type *)((uint8 *)ptr - offsetof(type, member)); by pointers, which keep their address space */
+/* container_of(ptr, type, member): (type *)((uint8 *)ptr - offsetof(type, member)); pointers keep their address space */
 static struct type *fold_container_of(struct sema_ctx *c, struct node *n)
 {
 	struct node *t = n->list.v[1], *m = n->list.v[2];
@@ -262,7 +257,8 @@ static struct type *fold_container_of(struct sema_ctx *c, struct node *n)
 		SERR(c, D_ARG_TYPE, t->span, "container_of", "typeof", "expression");
 		return sema_basic(c, SB_ERROR);
 	}
-	struct node *off = node_new(c->a, N_OFFSETOF, n->span), *sub = node_new(c->a, N_BINARY, n->span), *cast = node_new(c->a, N_CAST, n->span);
+	struct node *off = node_new(c->a, N_OFFSETOF, n->span), *sub = node_new(c->a, N_BINARY, n->span);
+	struct node *cast = node_new(c->a, N_CAST, n->span);
 	for (; m->kind == N_FIELD; m = m->a) { /* member a.b.c, innermost last */
 		struct node *f = node_new(c->a, N_IDENT, m->span);
 		f->str = m->str;
@@ -345,8 +341,9 @@ static struct type *fold_reg(struct sema_ctx *c, struct node *n)
 	static const struct {
 		const char *name;
 		uint8_t off;
-	} rows[] = { { "r15", 0 }, { "r14", 8 }, { "r13", 16 }, { "r12", 24 }, { "bp", 32 }, { "bx", 40 }, { "r11", 48 }, { "r10", 56 },
-		     { "r9", 64 }, { "r8", 72 }, { "ax", 80 }, { "cx", 88 }, { "dx", 96 }, { "si", 104 }, { "di", 112 }, { "orig_rax", 120 },
+	} rows[] = { { "r15", 0 }, { "r14", 8 }, { "r13", 16 }, { "r12", 24 }, { "bp", 32 }, { "bx", 40 }, { "r11", 48 },
+		     { "r10", 56 }, { "r9", 64 }, { "r8", 72 }, { "ax", 80 }, { "cx", 88 }, { "dx", 96 }, { "si", 104 },
+		     { "di", 112 }, { "orig_rax", 120 },
 		     { "ip", 128 }, { "pc", 128 }, { "cs", 136 }, { "flags", 144 }, { "sp", 152 }, { "ss", 160 } };
 	const struct node *x = fold_text(c, n, 0);
 	const struct provider *p = c->clause->provider;
@@ -481,7 +478,9 @@ static struct type *fold_getopt(struct sema_ctx *c, struct node *n)
 		return given ? getopt_bool(c, n, o, name->str, v) : fold_bool(c, n, def && def->ival);
 	if (def->kind == N_STRING)
 		return fold_string(c, n, given ? (bare ? STR("true") : v) : def->str);
-	return given ? getopt_int(c, n, o, name->str, v, bare) : fold_int(c, n, (uint64_t)def->ival, def->ival < 0 && !def->is_unsigned);
+	if (given)
+		return getopt_int(c, n, o, name->str, v, bare);
+	return fold_int(c, n, (uint64_t)def->ival, def->ival < 0 && !def->is_unsigned);
 }
 
 /* Options of calls that were pruned or lie in macros that are not used count as known, too. */
@@ -529,7 +528,8 @@ void sema_getopt_check(struct sema_ctx *c)
 struct type *sema_comptime(struct sema_ctx *c, struct node *n)
 {
 	switch (n->builtin) {
-	case B_IS_STR: case B_IS_PTR: case B_IS_ARRAY: case B_IS_INTEGER: case B_IS_UNSIGNED_INTEGER: case B_IS_LITERAL: case B_IS_SCALAR:
+	case B_IS_STR: case B_IS_PTR: case B_IS_ARRAY: case B_IS_INTEGER: case B_IS_UNSIGNED_INTEGER: case B_IS_LITERAL:
+	case B_IS_SCALAR:
 		return fold_predicate(c, n);
 	case B_STRCAP:
 		return fold_strcap(c, n);

@@ -323,7 +323,9 @@ static void cpp_define(struct ctext *t)
 	uint32_t lo = t->lo, hi = t->len;
 	while (hi > lo && (t->s[hi - 1] == ' ' || t->s[hi - 1] == '\t' || t->s[hi - 1] == '\r'))
 		hi--;
-	*text = function || t->kind == CT_END ? (struct str){ "", 0 } : (struct str){ arena_strndup(c->a, t->s + lo, hi - lo), hi - lo };
+	if (function || t->kind == CT_END)
+		hi = lo;
+	*text = (struct str){ arena_strndup(c->a, t->s + lo, hi - lo), hi - lo };
 	map_put(c->a, &c->defines, name, text);
 }
 

@@ -39,7 +39,8 @@ bool sema_format_next(struct str f, uint32_t *pos, struct format_spec *ret)
 			continue;
 		*ret = (struct format_spec){ .lo = i, .conv = { f.s[k] } };
 		k++;
-		if (k < f.len && ((ret->conv[0] == 'r' && (f.s[k] == 'h' || f.s[k] == 'x')) || (ret->conv[0] == 'g' && f.s[k] == 'r')))
+		const char *more = ret->conv[0] == 'r' ? "hx" : ret->conv[0] == 'g' ? "r" : "";
+		if (k < f.len && f.s[k] && strchr(more, f.s[k]))
 			ret->conv[1] = f.s[k++];
 		ret->hi = *pos = k;
 		return true;
@@ -74,14 +75,14 @@ static void format_check(struct sema_ctx *c, struct node **arg, const char *conv
 			sema_coerce(c, arg, sema_int(c, 8, t->is_signed && t->kind != T_COUNT));
 			return;
 		}
-		if (type_is_agg(t) || t->kind == T_VOID || t->kind == T_FUNC || (t->kind == T_STRUCT && str_starts(t->name, "tracepoint:")))
+		if (type_is_agg(t) || !sema_printable(t))
 			SERR(c, D_NOT_PRINTABLE, span, type_str(c->a, t), "printf");
 		return;
 	}
 	if (ok)
 		return;
 	SERR(c, D_FORMAT_TYPE, span, type_str(c->a, t), conv);
-	if (type_is_castable(t) && is_int == false && c->final && conv[0] != 'r')
+	if (type_is_castable(t) && c->final && conv[0] != 'r')
 		diag_hint(c->d, "Add a cast to integer, e.g. (int64)@x");
 }
 

@@ -53,6 +53,11 @@ bool sema_fold(struct sema_ctx *c, struct node *n);    /* literal folding of one
 void sema_set_int(struct sema_ctx *c, struct node *n, uint64_t v, bool neg_ok);
 struct type *sema_literal_type(struct sema_ctx *c, int64_t v, bool is_unsigned);
 struct type *sema_call(struct sema_ctx *c, struct node *n); /* call.c */
+/* call.c: infer argument i; NULL when it is not known yet, missing, in error, or refused (reported) */
+struct type *sema_arg(struct sema_ctx *c, struct node *call, uint32_t i);
+struct type *sema_arg_int(struct sema_ctx *c, struct node *call, uint32_t i); /* an integer, of 64 bits and its own sign */
+bool sema_arg_literal(struct sema_ctx *c, struct node *call, uint32_t i, enum node_kind kind);
+struct type *sema_aggregation(struct sema_ctx *c, struct node *n); /* agg.c */
 struct enum_const { int64_t value; struct type *type; };
 struct type *sema_named_type(struct sema_ctx *c, char keyword, struct str name); /* ctype.c: NULL if unknown */
 void sema_getopt_check(struct sema_ctx *c); /* comptime.c: unknown options; after inference */
@@ -68,6 +73,8 @@ struct format_spec {
 bool sema_format_next(struct str fmt, uint32_t *pos, struct format_spec *ret); /* printf.c: the next conversion, %% too */
 const char *sema_base_name(const struct type *t); /* "int", "string", "pointer": as messages about arguments say */
 struct node *sema_node_call(struct sema_ctx *c, int builtin, struct span span);
+bool sema_printable(const struct type *t); /* by print() and %s; aggregations aside */
+const char *sema_not_string(const struct type *t); /* NULL: a string, or a C string; else what is wrong, for D_STR_LIKE */
 bool sema_char_like(const struct type *t); /* int8, uint8: elements of C strings */
 struct type *sema_become(struct sema_ctx *c, struct node *n, struct node *by); /* n turns into `by`, inferred */
 enum addr_space sema_space(const struct clause *cl);
