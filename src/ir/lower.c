@@ -297,6 +297,12 @@ static void lower_entry_tests(struct lower *l, uint32_t leave)
 		ir_br(LB, ir_load(LB, TY_I64, 8, false, lower_header(l, DW_EXITING), 0), leave, go);
 		ir_at(LB, go);
 	}
+	if (p == PROV_ITER) { /* the kernel calls once more at the end, without an object: ctx is { meta, object, ... } */
+		uint32_t go = func_block(f);
+		ref object = ir_load(LB, TY_BTF, 8, false, ir_arg(LB, 0), 8);
+		ir_br(LB, ir_bin(LB, OP_NE, object, ir_const(LB, 0)), go, leave);
+		ir_at(LB, go);
+	}
 	if (l->o->pid_filter && l->cl->uses_pid_filter) {
 		uint32_t go = func_block(f);
 		ref tgid = ir_bin(LB, OP_LSHR, lower_pid_tgid(l, false), ir_const(LB, 32));
@@ -431,7 +437,9 @@ static void lower_fixup(struct lower *l)
 		pow2 *= 2;
 	if (pow2 - m->cpu_stride <= 4096)
 		m->cpu_stride = pow2;
-	m->data_size = m->percpu_off + m->ncpus_pow2 * m->cpu_stride;
+	/* The tail of a string is cleared from its length on; the verifier bounds the start and the size each by itself, so behind the last
+	 * block there must be room for both. Nothing is ever written there. */
+	m->data_size = m->percpu_off + m->ncpus_pow2 * m->cpu_stride + l->zeros_size;
 	for (uint32_t i = 0; i < m->maps.n; i++)
 		if (m->maps.v[i].kind == MM_GLOBAL)
 			m->maps.v[i].offset += m->globals_off; /* the reader's offset is from the beginning */

@@ -137,7 +137,8 @@ static ref lower_bits(struct lower *l, ref unit, const struct type *t, const str
 
 static ref lower_load(struct lower *l, struct place p, const struct type *t, bool sign, unsigned w)
 {
-	enum ir_type ty = p.where == W_BTF && t->kind == T_PTR && t->as == AS_BTF ? TY_BTF : TY_I64;
+	bool trusted = (p.where == W_BTF || p.where == W_CTX) && t->kind == T_PTR && t->as == AS_BTF;
+	enum ir_type ty = trusted ? TY_BTF : TY_I64;
 	if (p.where == W_MEM && w > lower_align_of(p) && l->b.f->ins.v[p.base].ty == TY_STACK) {
 		/* stack accesses must be aligned: take it in pieces */
 		unsigned unit = lower_align_of(p);

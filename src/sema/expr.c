@@ -17,6 +17,8 @@
  */
 #include "sema/sema_priv.h"
 
+enum { TUPLE_MAX_BYTES = 1 << 16, TUPLE_MAX_NESTING = 32 };
+
 static struct type *expr_error(struct sema_ctx *c)
 {
 	return sema_basic(c, SB_ERROR);
@@ -102,7 +104,8 @@ static struct type *expr_loaded(struct sema_ctx *c, struct type *t, enum addr_sp
 		enum provider_id p = c->clause->provider->id;
 		bool typed = as == AS_BTF || p == PROV_RAWTRACEPOINT || p == PROV_FENTRY || p == PROV_FEXIT || p == PROV_ITER;
 		bool known = t->elem->kind == T_STRUCT && !t->elem->is_union && t->elem->origin;
-		to = !typed ? sema_space(c->clause) : known && expr_is_direct(n) ? AS_BTF : AS_KERNEL;
+		/* (the members of an iterator's context lie in unions with a u64, for their size) */
+		to = !typed ? sema_space(c->clause) : known && (as == AS_CTX || expr_is_direct(n)) ? AS_BTF : AS_KERNEL;
 	} else if (as == AS_NONE) {
 		to = t->as == AS_BTF || t->as == AS_CTX ? AS_KERNEL : t->as ? t->as : sema_space(c->clause);
 	}
@@ -286,8 +289,19 @@ static struct type *expr_part(struct sema_ctx *c, struct node **pn, const char *
 	return t;
 }
 
+static uint32_t expr_nesting(const struct type *t)
+{
+	uint32_t most = 0;
+	for (uint32_t i = 0; (t->kind == T_TUPLE || t->kind == T_RECORD) && i < t->fields.n; i++) {
+		uint32_t d = 1 + expr_nesting(t->fields.v[i].type);
+		most = d > most ? d : most;
+	}
+	return most;
+}
+
 static struct type *expr_tuple(struct sema_ctx *c, struct node *n)
 {
+	uint64_t size = 0;
 	bool record = n->kind == N_RECORD, bad = false;
 	if (n->list.n == 0)
 		return sema_basic(c, SB_NONE);
@@ -300,11 +314,20 @@ static struct type *expr_tuple(struct sema_ctx *c, struct node *n)
 			x->type = f.type ? f.type : expr_error(c);
 		}
 		bad |= !f.type;
-		if (f.type)
+		if (f.type) {
 			vec_push(c->a, &t->fields, f);
+			size += f.type->size;
+		}
 	}
 	if (bad)
 		return expr_error(c);
+	/* types that are made of themselves, through maps, double with each step */
+	if (size > TUPLE_MAX_BYTES || expr_nesting(t) > TUPLE_MAX_NESTING) {
+		SERR(c, D_TOO_MANY, n->span,
+		     arena_printf(c->a, "Tuples and records of more than %d bytes, or nested more than %d deep, are not supported",
+				  TUPLE_MAX_BYTES, TUPLE_MAX_NESTING));
+		return expr_error(c);
+	}
 	type_layout(t);
 	return t;
 }

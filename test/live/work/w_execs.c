@@ -11,8 +11,9 @@ int main(int argc, char **argv)
 
 	say_pid();
 	for (long i = 0; i < n; i++) {
-		char number[24];
-		char *args[] = { "w_true", "one", "two words", number, NULL };
+		/* On the stack, whose pages a child has from the start: a program cannot wait for one that must be read from the file. */
+		char number[24], name[] = "w_true", one[] = "one", two[] = "two words";
+		char *args[] = { name, one, two, number, NULL };
 		pid_t child;
 
 		snprintf(number, sizeof(number), "%ld", i);
