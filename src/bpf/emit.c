@@ -517,7 +517,7 @@ static void emit_br(struct emit *e, const struct ins *i, uint32_t next)
 {
 	const struct back *b = e->b;
 	const struct ins *c = back_ins(b, i->a[0]);
-	uint32_t t = i->t, f = i->f;
+	uint32_t t = e->alias[i->t], f = e->alias[i->f];
 	const struct ins *bits = NULL; /* a test of bits: it has no opposite */
 	if (b->fused[i->a[0]] && c->op == OP_AND)
 		bits = c;
@@ -525,8 +525,8 @@ static void emit_br(struct emit *e, const struct ins *i, uint32_t next)
 		bits = back_ins(b, c->a[0]);
 	bool flip = bits ? c->op == OP_EQ : t == next;
 	if (flip) {
-		t = i->f;
-		f = i->t;
+		t = e->alias[i->f];
+		f = e->alias[i->t];
 	}
 	if (bits) {
 		struct cond j = emit_operands(e, BPF_JSET, bits->a[0], bits->a[1], false);
@@ -548,15 +548,28 @@ static void emit_br(struct emit *e, const struct ins *i, uint32_t next)
 static void emit_terminator(struct emit *e, uint32_t blk, const struct ins *i, uint32_t next)
 {
 	if (i->op == OP_RET) {
+		const struct ins *v = back_ins(e->b, i->a[0]);
+		if (v->op == OP_CONST && e->b->loc[i->a[0]].kind != LOC_REG)
+			vec_push(e->b->arena, &e->rets, ((struct emit_ret){ v->imm, e->code->insns.n }));
 		emit_into(e, R0, i->a[0]);
 		put(e, BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
 	} else if (i->op == OP_BR) {
 		emit_br(e, i, next);
 	} else {
 		emit_phi_copies(e, blk, i->t);
-		if (i->t != next)
+		if (e->alias[i->t] != next)
 			emit_goto(e, i->t);
 	}
+}
+
+/* Nothing is emitted where it stands. */
+static bool emit_is_silent(const struct back *b, ref r)
+{
+	const struct ins *i = back_ins(b, r);
+	const struct loc *l = &b->loc[r];
+	if (b->fused[r] || i->op == OP_PHI || i->op == OP_ARG)
+		return true;
+	return (op_info[i->op].flags & OF_D) && (l->kind == LOC_NONE || l->kind == LOC_REMAT) && !(op_info[i->op].flags & OF_E);
 }
 
 static void emit_one(struct emit *e, ref r, uint32_t next)
@@ -565,9 +578,7 @@ static void emit_one(struct emit *e, ref r, uint32_t next)
 	const struct loc *l = &e->b->loc[r];
 	if (i->span.lo)
 		e->span = i->span;
-	if (e->b->fused[r] || i->op == OP_PHI || i->op == OP_ARG)
-		return;
-	if ((op_info[i->op].flags & OF_D) && (l->kind == LOC_NONE || l->kind == LOC_REMAT) && !(op_info[i->op].flags & OF_E))
+	if (emit_is_silent(e->b, r))
 		return;
 	e->may_r0 = back_needs_r0(e->b, r) || (l->kind == LOC_REG && l->reg == R0) || i->op == OP_RET;
 	if (back_is_remat(e->b->f, r)) { /* a register was to spare: made once */
@@ -634,18 +645,90 @@ static void emit_touch(struct emit *e)
 		put(e, BPF_ST | BPF_MEM | BPF_B, R10, 0, lowest, 0);
 }
 
+/* All PHI copies from `from` to `to` are already in place. */
+static bool emit_phis_in_place(const struct back *b, uint32_t from, uint32_t to)
+{
+	const struct block *x = &b->f->blocks.v[to];
+	uint32_t pred = 0;
+	while (pred < x->preds.n && x->preds.v[pred] != from)
+		pred++;
+	for (uint32_t k = 0; k < x->ins.n && back_ins(b, x->ins.v[k])->op == OP_PHI; k++) {
+		const struct loc *l = &b->loc[x->ins.v[k]], *v = &b->loc[b->f->phis.v[back_ins(b, x->ins.v[k])->aux + pred]];
+		if (l->kind == LOC_NONE)
+			continue;
+		if (l->kind != v->kind || (l->kind == LOC_REG ? l->reg != v->reg : l->off != v->off))
+			return false;
+	}
+	return true;
+}
+
+/* Blocks that would only jump on are left out; jumps to them go where they lead. */
+static void emit_find_aliases(struct emit *e)
+{
+	struct back *b = e->b;
+	struct func *f = b->f;
+	e->alias = arena_array(b->arena, uint32_t, f->blocks.n);
+	for (uint32_t k = 0; k < f->blocks.n; k++)
+		e->alias[k] = k;
+	for (uint32_t k = 0; k < b->layout.n; k++) {
+		uint32_t blk = b->layout.v[k];
+		const struct block *x = &f->blocks.v[blk];
+		const struct ins *t = back_ins(b, vec_last(&x->ins));
+		bool silent = blk != 1 && t->op == OP_JMP && t->t != blk && emit_phis_in_place(b, blk, t->t);
+		for (uint32_t j = 0; j + 1 < x->ins.n && silent; j++)
+			silent = emit_is_silent(b, x->ins.v[j]);
+		uint32_t to = silent ? t->t : blk, hops = 0;
+		while (e->alias[to] != to && hops++ < f->blocks.n)
+			to = e->alias[to];
+		if (to != blk && e->alias[to] == to)
+			e->alias[blk] = to;
+	}
+	for (uint32_t k = 1; k < f->blocks.n; k++)
+		while (e->alias[e->alias[k]] != e->alias[k])
+			e->alias[k] = e->alias[e->alias[k]];
+	uint32_t n = 0;
+	for (uint32_t k = 0; k < b->layout.n; k++)
+		if (e->alias[b->layout.v[k]] == b->layout.v[k])
+			b->layout.v[n++] = b->layout.v[k];
+	b->layout.n = n;
+}
+
+/* A block that only returns a constant, as another has done before, if none falls into it: that one's code. */
+static bool emit_same_return(struct emit *e, uint32_t blk, uint32_t prev)
+{
+	struct back *b = e->b;
+	const struct block *x = &b->f->blocks.v[blk];
+	const struct ins *t = back_ins(b, vec_last(&x->ins)), *p = prev ? back_ins(b, vec_last(&b->f->blocks.v[prev].ins)) : NULL;
+	if (t->op != OP_RET || back_ins(b, t->a[0])->op != OP_CONST || b->loc[t->a[0]].kind == LOC_REG || !p)
+		return false;
+	if (p->op != OP_RET && (e->alias[p->t] == blk || (p->op == OP_BR && e->alias[p->f] == blk)))
+		return false;
+	for (uint32_t j = 0; j + 1 < x->ins.n; j++)
+		if (!emit_is_silent(b, x->ins.v[j]))
+			return false;
+	for (uint32_t k = 0; k < e->rets.n; k++) {
+		if (e->rets.v[k].imm == back_ins(b, t->a[0])->imm) {
+			e->block_insn[blk] = e->rets.v[k].insn;
+			return true;
+		}
+	}
+	return false;
+}
+
 static void emit_body(struct emit *e)
 {
 	struct back *b = e->b;
 	struct func *f = b->f;
 	e->first = e->code->insns.n;
 	e->span = f->span;
-	e->jumps.n = e->islands.n = 0;
+	e->jumps.n = e->islands.n = e->rets.n = 0;
 	e->next_island = e->targets.n ? e->first + 8000 : ~0u;
 	emit_touch(e);
 	emit_arguments(e);
 	for (uint32_t k = 0; k < b->layout.n && !b->error; k++) {
 		uint32_t blk = b->layout.v[k], next = k + 1 < b->layout.n ? b->layout.v[k + 1] : 0;
+		if (emit_same_return(e, blk, k ? b->layout.v[k - 1] : 0))
+			continue;
 		e->block_insn[blk] = e->code->insns.n;
 		for (uint32_t j = 0; j < f->blocks.v[blk].ins.n && !b->error; j++) {
 			if (e->code->insns.n >= e->next_island)
@@ -661,6 +744,7 @@ void back_emit(struct back *b, struct emit_out *out)
 	struct bpf_code *c = out->code;
 	uint32_t insns = c->insns.n, relocs = c->relocs.n, lines = c->lines.n, refs = out->fn_refs.n;
 	e.block_insn = arena_array(b->arena, uint32_t, b->f->blocks.n);
+	emit_find_aliases(&e);
 	for (int attempt = 0; attempt < 16; attempt++) {
 		c->insns.n = insns;
 		c->relocs.n = relocs;

@@ -12,6 +12,10 @@ struct island { /* jump.c: unconditional jumps on the way to far blocks */
 	uint32_t first; /* instruction of the jump to targets[0]; the others follow */
 	uint32_t n;
 };
+struct emit_ret { /* `r0 = constant; exit` */
+	int64_t imm;
+	uint32_t insn;
+};
 struct emit {
 	struct back *b;
 	struct emit_out *out;
@@ -19,6 +23,8 @@ struct emit {
 	struct span span;
 	uint32_t first;       /* the function's first instruction */
 	uint32_t *block_insn; /* by block */
+	uint32_t *alias;      /* by block: where its code is, when it has none of its own */
+	VEC(struct emit_ret) rets;
 	bool may_r0;          /* the instruction being emitted may write r0 */
 	VEC(struct jump) jumps;
 	/* what the attempt before this one found too far away */

@@ -28,7 +28,7 @@ void emit_branch(struct emit *e, uint8_t code, unsigned dst, unsigned src, int32
 		code = BPF_JMP32 | BPF_JA;
 	}
 	uint32_t at = put(e, code, dst, src, 0, imm);
-	vec_push(e->b->arena, &e->jumps, ((struct jump){ at, block }));
+	vec_push(e->b->arena, &e->jumps, ((struct jump){ at, e->alias[block] }));
 }
 
 /* Between two instructions: jump over a jump to each far block. */

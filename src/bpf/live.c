@@ -53,12 +53,29 @@ static bool live_is_call(const struct ins *i)
 	return i->op == OP_CALL || i->op == OP_CALLFN || i->op == OP_KCALL;
 }
 
+/* The order of blocks: as they come; those that only return a constant, which have room to become one; cold ones. */
+static unsigned live_rank(const struct back *b, uint32_t blk)
+{
+	const struct block *x = &b->f->blocks.v[blk];
+	const struct ins *t = back_ins(b, vec_last(&x->ins));
+	if (blk == 1)
+		return 0;
+	if (x->cold)
+		return 2;
+	if (t->op != OP_RET || back_ins(b, t->a[0])->op != OP_CONST)
+		return 0;
+	for (uint32_t j = 0; j + 1 < x->ins.n; j++)
+		if (!back_is_remat(b->f, x->ins.v[j]))
+			return 0;
+	return 1;
+}
+
 static void live_layout(struct back *b)
 {
 	struct func *f = b->f;
-	for (int cold = 0; cold < 2; cold++)
+	for (unsigned rank = 0; rank < 3; rank++)
 		for (uint32_t k = 0; k < f->order.n; k++)
-			if ((f->blocks.v[f->order.v[k]].cold && f->order.v[k] != 1) == (cold == 1)) /* the entry comes first */
+			if (live_rank(b, f->order.v[k]) == rank)
 				vec_push(b->arena, &b->layout, f->order.v[k]);
 	uint32_t p = POS_STEP;
 	for (uint32_t k = 0; k < b->layout.n; k++) {

@@ -206,8 +206,15 @@ static void gen_statement(struct gen *g, int depth, int loops)
 {
 	int64_t off, soff;
 	unsigned w = gen_width(g);
-	uint32_t kind = rnd(g, 21);
-	if (kind == 20 && depth > 0) {
+	uint32_t kind = rnd(g, 43) / 2;
+	if (kind == 21 && depth > 0) { /* leave early */
+		uint32_t t = func_block(g->b.f), e = func_block(g->b.f);
+		g->b.f->blocks.v[t].cold = rnd(g, 2);
+		ir_br(&g->b, gen_expr(g, 2), t, e);
+		ir_at(&g->b, t);
+		ir_ret(&g->b, ir_const(&g->b, rnd(g, 2)));
+		ir_at(&g->b, e);
+	} else if (kind == 20 && depth > 0) {
 		gen_lookup(g, depth, loops);
 	} else if (kind < 8) {
 		ir_setvar(&g->b, g->vars[rnd(g, g->n_vars)], gen_expr(g, 3));
