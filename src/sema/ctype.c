@@ -121,8 +121,11 @@ static struct type *ctype_base(struct sema_ctx *c, struct node *n)
 	if (n->tref) /* typeof(type) */
 		return sema_typeref(c, n->tref);
 	if (n->a) { /* typeof(expression); typeof(@map) is the map's key type */
-		if (n->a->kind == N_MAP && !n->a->a && n->a->map)
+		if (n->a->kind == N_MAP && !n->a->a && n->a->map) {
+			if (!n->a->map->key && !n->a->map->value)
+				SERR(c, D_UNDEFINED_MAP, n->a->span, STR_FMT(n->a->map->name));
 			return n->a->map->key ? n->a->map->key : n->a->map->value;
+		}
 		return sema_expr(c, &n->a);
 	}
 	struct type *t = sema_named_type(c, (char)n->ival, n->str);

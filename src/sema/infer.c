@@ -4,7 +4,7 @@
  * and no map's type changes; then once more to report, convert and check.
  *
  * Types only ever widen (int8 to int64, strings to the longest, literals to
- * the sign of what they meet), so the rounds end; ROUNDS bounds them all the
+ * the sign of what they meet), so the rounds end; they are bounded all the
  * same. What is not known yet has no type (NULL in the symbol, T_ERROR in the
  * node) and is left out of the merging. After the rounds, a map that is only
  * read is an integer; what still has no type got it from something in error,
@@ -12,7 +12,7 @@
  */
 #include "sema/sema_priv.h"
 
-enum { ROUNDS = 64 };
+enum { ROUNDS_MIN = 64, ROUNDS_MAX = 1000 };
 
 static struct type *infer_none(struct sema_ctx *c)
 {
@@ -618,7 +618,9 @@ static void infer_clause(struct sema_ctx *c, struct clause *cl)
 
 static void infer_rounds(struct sema_ctx *c)
 {
-	for (uint32_t r = 0; r < ROUNDS; r++) {
+	/* a round carries a type at least one map on: a chain of copies, written backwards, needs one for each */
+	uint32_t most = ROUNDS_MIN + 4 * c->s->maps.n;
+	for (uint32_t r = 0; r < (most < ROUNDS_MAX ? most : ROUNDS_MAX); r++) {
 		c->changed = false;
 		for (uint32_t i = 0; i < c->s->clauses.n; i++)
 			infer_clause(c, &c->s->clauses.v[i]);

@@ -338,6 +338,24 @@ static void name_macro(struct names *s, struct node **pn, const struct node *mac
 
 /* -- identifiers -- */
 
+/* A #define may be expanded here: not within itself, and not for ever. False: reported. */
+static bool name_define_bounded(struct names *s, const struct node *n)
+{
+	for (int i = 0; i < s->depth; i++) {
+		if (s->stack[i]->kind == N_IDENT && str_eq(s->stack[i]->str, n->str)) {
+			diag_add(s->c->d, D_MACRO_RECURSION, n->span,
+				 arena_printf(s->c->a, "%.*s > %.*s", STR_FMT(n->str), STR_FMT(n->str)));
+			return false;
+		}
+	}
+	if (s->depth < NAME_DEPTH && s->work++ < NAME_WORK)
+		return true;
+	if (s->work <= NAME_WORK + 1)
+		diag_add(s->c->d, D_TOO_MANY, n->span, "Macros expand to too much");
+	s->work = NAME_WORK + 1;
+	return false;
+}
+
 static void name_ident(struct names *s, struct node **pn)
 {
 	struct node *n = *pn;
@@ -364,7 +382,7 @@ static void name_ident(struct names *s, struct node **pn)
 		return;
 	}
 	struct str *def = map_get(&s->c->defines, n->str);
-	if (def && s->depth < NAME_DEPTH && s->work++ < NAME_WORK) {
+	if (def && name_define_bounded(s, n)) {
 		uint32_t src = diags_add_source(s->c->d, n->str, *def);
 		struct node *e = parse_expression(s->c->a, s->c->d, src);
 		if (e) {
@@ -376,6 +394,12 @@ static void name_ident(struct names *s, struct node **pn)
 			(*pn)->span = sp;
 			return;
 		}
+		diag_add(s->c->d, D_DEFINE, n->span, STR_FMT(n->str));
+	}
+	if (def) { /* reported */
+		n->kind = N_INT;
+		n->type = type_error(s->c->a);
+		return;
 	}
 	struct enum_const *ec = map_get(&s->c->enums, n->str);
 	if (ec) {

@@ -74,7 +74,8 @@ static bool head_line(struct arena *a, const char *text, const char *key, char *
 		char *words_, *save_ = NULL;                                                   \
 		if (head_line((a), (text), (key), &words_))                                    \
 			for (char *w_ = strtok_r(words_, " ", &save_); w_; w_ = strtok_r(NULL, " ", &save_)) \
-				vec_push((a), (list), str_of(w_));                             \
+				if (strcmp(key, "named") || !strncmp(w_, "--", 2))             \
+					vec_push((a), (list), str_of(w_));                     \
 	} while (0)
 
 static void run(const char *kernel, const char *path)
@@ -126,7 +127,8 @@ static void run(const char *kernel, const char *path)
 		buf_addf(&out, "sema_run returned %d with %u errors\n", r, d.n_errors);
 	if (r == 0)
 		sema_print(&s, &out);
-	fwrite(out.s, 1, out.len, stdout);
+	if (out.len)
+		fwrite(out.s, 1, out.len, stdout);
 	buf_fini(&out);
 	arena_fini(&a);
 	free(text);
