@@ -399,7 +399,7 @@ static ref lower_strings_equal(struct lower *l, struct node *x, struct node *y)
 			return lower_bytes_equal(l, wide, c, n);
 		}
 	}
-	struct place px = lower_place(l, other), py = lower_place(l, lit ? lit : y);
+	struct place px = lower_place(l, lit ? other : x), py = lower_place(l, lit ? lit : y);
 	return lower_bytes_equal(l, px, py, n);
 }
 
@@ -690,6 +690,15 @@ static void lower_tuple_into(struct lower *l, struct node *n, struct place dst)
 	}
 }
 
+/* A user symbol is resolved by the reader: address and process (type.h, T_USYM). */
+static void lower_func_into(struct lower *l, struct place dst)
+{
+	struct type word = { .kind = T_INT, .size = 8, .align = 8 }, half = { .kind = T_INT, .size = 4, .align = 4 };
+	lower_write(l, dst, &word, ir_call(LB, TY_I64, H_get_func_ip, 1, lower_ctx(l)));
+	lower_write(l, lower_at(dst, 8), &half, ir_bin(LB, OP_LSHR, lower_pid_tgid(l, true), ir_const(LB, 32)));
+	lower_write(l, lower_at(dst, 12), &half, ir_const(LB, l->attach));
+}
+
 void lower_into(struct lower *l, struct node *n, struct place dst)
 {
 	struct span old = l->b.span;
@@ -713,8 +722,12 @@ void lower_into(struct lower *l, struct node *n, struct place dst)
 	case N_BUILTIN:
 		if (n->builtin == B_COMM)
 			ir_call(LB, TY_I64, H_get_current_comm, 2, lower_address(l, dst), ir_const(LB, n->type->size < 16 ? n->type->size : 16));
-		else
+		else if (n->builtin == B_FUNC)
+			lower_func_into(l, dst);
+		else if (lower_has_place(l, n))
 			lower_copy(l, dst, lower_place(l, n), n->type->size);
+		else
+			lower_error(l, n->span, builtin_info[n->builtin].name);
 		break;
 	case N_CAST:
 		if (n->a->kind == N_STRING && n->type->kind == T_STRING) {
