@@ -3,11 +3,12 @@
  * The kernel's type information (BTF), read in place.
  *
  * vmlinux BTF is some five megabytes. A program names a handful of its types, so nothing is copied or decoded up front: the
- * file is mapped (older kernels cannot: then it is read), one pass over the records notes where they lie and threads those
- * that can be looked up by name on hash chains (functions, the most of them, in a second pass when one is asked for), and a `struct type` is made when something asks for it. Structs and enums are
- * made incomplete, with name and size; kbtf_complete() fills in the members.
+ * file is mapped (older kernels cannot: then it is read), one pass over the records notes where they lie and threads the
+ * types on hash chains by name (functions, more than all types together, in a second pass when one is asked for), and a
+ * `struct type` is made when something asks for it. Structs and enums are made incomplete, with name and size;
+ * kbtf_complete() fills in the members.
  *
- * Invariants: every offset in `off` is that of a record that lies whole within the blob; every string is reached through
+ * Invariants: ids below `n` are records that lie whole within the blob; every string is reached through
  * kbtf_str(), which checks it; type graphs are walked with a bound on depth (pointers to pointers, arrays of arrays, typedefs
  * of typedefs) and a struct is only completed when what it holds by value is a tree of bounded size. So a corrupt file
  * gives wrong types at worst, never a crash, a loop, or a cyclic type.
@@ -79,7 +80,7 @@ static inline bool info_flag(uint32_t info)
 	return info >> 31;
 }
 
-/* Bytes that follow a record's head; -1: kind unknown. */
+/* Bytes that follow a record's head; -1: kind unknown, -2: no kind. */
 static int64_t kbtf_extra(uint32_t info)
 {
 	uint32_t n = info_vlen(info);
@@ -95,6 +96,8 @@ static int64_t kbtf_extra(uint32_t info)
 	case KB_PTR: case KB_FWD: case KB_TYPEDEF: case KB_VOLATILE: case KB_CONST: case KB_RESTRICT: case KB_FUNC: case KB_FLOAT:
 	case KB_TYPE_TAG:
 		return 0;
+	case KB_VOID:
+		return -2;
 	default:
 		return -1;
 	}
@@ -158,10 +161,10 @@ static bool kbtf_index(struct kbtf *b, const char **ret_why)
 		if (b->types_len - at >= sizeof(t))
 			memcpy(&t, b->types + at, sizeof(t));
 		uint32_t kind = info_kind(t.info);
-		int64_t extra = b->types_len - at >= sizeof(t) ? kbtf_extra(t.info) : 0;
-		if (extra < 0)
+		int64_t extra = b->types_len - at >= sizeof(t) ? kbtf_extra(t.info) : -2;
+		if (extra == -1)
 			break; /* a kind from the future: what stands before it can be used */
-		if ((uint64_t)at + sizeof(t) + (uint64_t)extra > b->types_len) {
+		if (extra < 0 || (uint64_t)at + sizeof(t) + (uint64_t)extra > b->types_len) {
 			*ret_why = "the kernel's BTF is damaged: a type record is cut off";
 			return false;
 		}

@@ -334,6 +334,12 @@ static bool names_category(struct kern *k, struct names *n)
 	    str_is(category, "ftrace")) /* its entries are no events that a program can be attached to */
 		return false;
 	dir = kern_tracefs(k, &why);
+	if (dir && !strpbrk(colon, "*?")) { /* one event: no need to read the folder */
+		if (is_event_name(str_of(colon + 1)) && access(arena_printf(k->arena, "%s/events/%.*s/%s/format", dir,
+									    STR_FMT(category), colon + 1), F_OK) == 0)
+			names_add(n, n->pattern);
+		return true;
+	}
 	DIR *d = dir ? opendir(arena_printf(k->arena, "%s/events/%.*s", dir, STR_FMT(category))) : NULL;
 	for (struct dirent *e; d && (e = readdir(d));) {
 		if (e->d_name[0] == '.' || e->d_type == DT_REG)
