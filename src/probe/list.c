@@ -184,7 +184,8 @@ static void list_place(void *arg, struct attach_point *ap)
 {
 	struct listing *x = arg;
 	x->n++;
-	buf_addf(x->out, "%.*s\n", STR_FMT(ap->name));
+	buf_add_safe(x->out, ap->name.s, ap->name.len, false); /* a symbol's name is the file's */
+	buf_addc(x->out, '\n');
 }
 
 static int list_user(struct listing *x, const struct provider *p, const char *rest)

@@ -114,7 +114,7 @@ void probe_plan_print(const struct plan *p, const struct module *m, struct buf *
 	for (uint32_t i = 0; i < p->steps.n; i++) {
 		const struct plan_step *s = &p->steps.v[i];
 		const struct attach_point *first = m->attaches.v[s->attach.v[0]];
-		buf_addf(out, "%.*s", STR_FMT(first->name));
+		buf_add_safe(out, first->name.s, first->name.len, false);
 		if (s->attach.n > 1)
 			buf_addf(out, " and %u more", s->attach.n - 1);
 		buf_addf(out, ": %s (%s)\n", attach_mechanism_name[s->how], s->why);

@@ -42,7 +42,8 @@ static int tracepoint_missing(struct provider_env *env, struct str category, str
 				best = all.list.v[i];
 			}
 		}
-	} else if (parts_list(f, env->arena, PROV_TRACEPOINT, arena_printf(env->arena, "*:%s", want), &all) > 0) {
+	}
+	if (!best && parts_list(f, env->arena, PROV_TRACEPOINT, arena_printf(env->arena, "*:%s", want), &all) > 0) {
 		best = all.list.v[0]; /* the right event of a wrong category */
 	}
 	if (best)

@@ -352,7 +352,7 @@ static int uprobe_expand(const struct provider *p, struct provider_env *env, con
 		if (r < 0)
 			return r;
 	}
-	bool many = n == 1 || parts_has_wildcard(parts[0]);
+	bool many = n == 1 || parts[0].len == 0 || parts_has_wildcard(parts[0]);
 	for (uint32_t i = 0; i < u.files.n; i++) {
 		u.file = &u.files.v[i];
 		int r = uprobe_file(&u, many);
