@@ -117,7 +117,7 @@ struct node *sema_deref(struct sema_ctx *c, struct node *p)
 	struct node *n = node_new(c->a, N_UNARY, p->span);
 	n->op = O_DEREF;
 	n->a = p;
-	n->as = p->type->as;
+	n->as = p->type->as ? p->type->as : sema_space(c->clause); /* never ours: & is no way to a pointer */
 	n->type = expr_loaded(c, p->type->elem, n->as, n);
 	n->typed = c->final;
 	return n;
@@ -160,7 +160,7 @@ static struct type *expr_field(struct sema_ctx *c, struct node *n)
 	if (t->kind == T_ERROR)
 		return t;
 	while (t->kind == T_PTR && (t->elem->kind == T_PTR || t->elem->kind == T_STRUCT)) {
-		as = t->as;
+		as = t->as ? t->as : sema_space(c->clause);
 		if (c->final) {
 			n->a = sema_deref(c, n->a);
 			t = n->a->type;

@@ -97,6 +97,13 @@ static void infer_assign_var(struct sema_ctx *c, struct node *n, struct var_sym 
 	if (v->type && v->type->kind == T_ERROR)
 		return;
 	if (v->declared_type && v->type) {
+		/* a declaration does not say where a pointer points to; its values do */
+		if (!c->final && v->type->kind == T_PTR && t->kind == T_PTR && type_eq(v->type, t)) {
+			struct type *old = v->type;
+			sema_widen(c, &v->type, t);
+			if (v->type->elem != old->elem)
+				v->type = type_ptr(c->a, old->elem, v->type->as);
+		}
 		int fit = infer_fits(c, *value, v->type, t);
 		if (!fit)
 			SERR(c, D_TYPE_MISMATCH_VAR, n->span, STR_FMT(v->name), type_str(c->a, t), type_str(c->a, v->type));

@@ -12,7 +12,11 @@
  * #defines, enum constants are gone (folded to INT/STRING/BOOL or expanded to BLOCKs); `.` on pointers is made explicit
  * with N_UNARY O_DEREF, so FIELD's operand is a struct or record in place; `->` is gone. N_ASSIGN with a compound
  * operator stays (lowering makes `+=` on maps atomic); its b has the result type. A predicate is the clause's `predicate` (bool-typed
- * or integer/pointer condition). Conditions may be T_BOOL, T_INT, T_PTR, castable aggregation.
+ * or integer/pointer condition). Conditions (also the operands of && || !) may be T_BOOL, T_INT, T_PTR, castable aggregation.
+ * Exceptions from equal types: two strings are compared whatever their sizes; pointer +- integer has the pointer in a and 64
+ * bits in b (elements, not bytes), also in `$p += n`; ++ and -- have the type of their variable or map. p[i] on pointers is *(p + i).
+ * A cast between records goes by name, a cast of an aggregation to an integer reads it, one between pointers may only
+ * drop trust (AS_BTF, AS_CTX to AS_KERNEL). Pointers AS_BTF may be NULL, and are never map values, keys, or captured.
  *
  * Calls and builtin values as lowering sees them (call.c, value.c, comptime.c):
  *   values           N_BUILTIN; pid(), nsecs(tai), ... too. ival: argN's N; nsecs: enum nsecs_mode; pid, tid: 1 = initial name space
