@@ -49,7 +49,7 @@ void lower_count(struct lower *l, enum cpu_word w)
 	ir_atomic(LB, OP_AADD, 8, lower_block(l), w * 8, ir_const(LB, 1));
 }
 
-static uint32_t lower_rodata_off(struct lower *l, const void *p, uint32_t n)
+uint32_t lower_rodata_off(struct lower *l, const void *p, uint32_t n)
 {
 	struct buf *b = &l->m->rodata;
 	uint32_t room = (n + 7) & ~7u;
@@ -312,7 +312,7 @@ static void lower_entry_tests(struct lower *l, uint32_t leave)
 	}
 }
 
-static uint32_t lower_clause_fn(struct lower *l, const struct clause *cl, const struct attach_point *ap, uint32_t attach)
+uint32_t lower_clause_fn(struct lower *l, const struct clause *cl, const struct attach_point *ap, uint32_t attach)
 {
 	struct func *f = func_new(l->a, lower_fn_name(l, ap));
 	uint32_t fn = l->m->funcs.n;
@@ -341,6 +341,8 @@ static uint32_t lower_clause_fn(struct lower *l, const struct clause *cl, const 
 	uint32_t leave = func_block(f), leave_claimed = func_block(f), claim1 = func_block(f), claim2 = func_block(f);
 	uint32_t test = func_block(f), body = func_block(f), no = func_block(f);
 	lower_entry_tests(l, leave);
+	if (l->group)
+		lower_group_tests(l, leave);
 	ir_jmp(LB, claim1);
 	l->flow = (struct flow){ .exit = leave_claimed };
 	ir_at(LB, test);
@@ -405,10 +407,16 @@ static void lower_clause(struct lower *l, const struct clause *cl)
 	struct facts *facts = l->env->facts;
 	bool cookies = !asks || cl->attach.n < 2 || one_each || (facts && facts->ops->has && facts->ops->has(facts, FEAT_COOKIE));
 	bool split = asks && (one_each || !cookies);
-	uint32_t fn = ~0u, prog = ~0u, cursor = 0;
+	uint32_t fn = ~0u, prog = ~0u, cursor = 0, *indices = arena_array(l->a, uint32_t, cl->attach.n);
+	bool *done = arena_array(l->a, bool, cl->attach.n);
+	for (uint32_t i = 0; i < cl->attach.n; i++)
+		indices[i] = lower_attach_index(l, cl->attach.v[i], &cursor);
+	lower_groups(l, cl, indices, done);
 	for (uint32_t i = 0; i < cl->attach.n; i++) {
 		struct attach_point *ap = cl->attach.v[i];
-		uint32_t index = lower_attach_index(l, ap, &cursor);
+		uint32_t index = indices[i];
+		if (done[i])
+			continue;
 		if (fn == ~0u || split)
 			fn = lower_clause_fn(l, cl, ap, split || cl->attach.n == 1 ? index : ~0u);
 		if (prog == ~0u || one_each || split) {
@@ -506,6 +514,8 @@ int lower_module(struct sema_env *env, const struct sema *s, const struct lower_
 	buf_pad(&m->rodata, '\0', (int)l->zeros_size);
 	lower_log2_table(l);
 	l->serial = true;
+	for (uint32_t i = 0; i < s->clauses.n; i++)
+		l->serial &= !lower_is_grouped(l, &s->clauses.v[i]);
 	for (uint32_t i = 0; i < s->clauses.n; i++) {
 		const struct clause *cl = &s->clauses.v[i];
 		l->has_exit |= lower_any(cl->body, lower_is_exit) || lower_any(cl->predicate, lower_is_exit);

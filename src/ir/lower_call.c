@@ -123,6 +123,8 @@ ref lower_builtin(struct lower *l, struct node *n)
 	case B_PROBE:
 		if (l->attach != ~0u)
 			return ir_const(LB, l->attach);
+		if (l->group)
+			return l->in_callback ? ir_load(LB, TY_I64, 8, false, lower_frame(l), CELL_ATTACH) : ir_getvar(LB, l->v_attach);
 		return ir_call(LB, TY_I64, H_get_attach_cookie, 1, lower_ctx(l));
 	case B_CPID:
 		return ir_load(LB, TY_I64, 8, false, lower_header(l, DW_CPID), 0);

@@ -9,6 +9,7 @@
  *   lower_map.c    keyed and unkeyed maps, aggregations
  *   lower_call.c   builtin values and functions
  *   lower_event.c  records for the reader: printf and its family
+ *   lower_group.c  many system-call tracepoints by one raw tracepoint
  *
  * Values. A scalar (type_is_scalar) is one 64-bit IR value, sign- or zero-extended as its type says: that is an invariant,
  * so that comparisons and arithmetic never look at widths. Everything else is bytes in memory; an expression of such a type is
@@ -65,7 +66,21 @@ struct var_home {
 };
 
 /* The frame that callbacks get: cells of 8 bytes on the entry function's stack. */
-enum { CELL_CTX = 0, CELL_SCRATCH = 8, CELL_FLAG = 16, CELL_FIRST = 24 };
+enum { CELL_CTX = 0, CELL_SCRATCH = 8, CELL_FLAG = 16, CELL_ATTACH = 24, CELL_FIRST = 32 };
+
+/*
+ * Tracepoints of many system calls, served by the one raw tracepoint that every system call passes: one link instead of hundreds of
+ * perf events, whose release costs the kernel a grace period each. The number of the call selects the attach point. Only for
+ * clauses that look at nothing of the record.
+ */
+struct lower_group {
+	bool at_exit;              /* sys_exit_*: arguments are (regs, ret) instead of (regs, id) */
+	uint32_t btf_id;           /* of the raw tracepoint */
+	uint32_t table_off;        /* in rodata: u16 by number: index of the attach point + 1, 0 = not ours */
+	uint32_t off_orig_ax;      /* in struct pt_regs */
+	uint32_t off_status;       /* of thread_info.status in struct task_struct: its bit TS_COMPAT marks 32-bit calls */
+	VEC(uint32_t) attach;
+};
 
 struct patch { /* constants known only when everything is lowered */
 	struct func *f;
@@ -91,6 +106,8 @@ struct lower {
 	/* the clause */
 	const struct clause *cl;
 	uint32_t attach;          /* index of its only attach point, or ~0u: by cookie */
+	const struct lower_group *group; /* many system calls by one program: the attach point is in v_attach, or NULL */
+	uint32_t v_attach;
 	uint32_t entry_fn;
 	/* the function */
 	struct ir_build b;
@@ -130,6 +147,15 @@ ref lower_scratch(struct lower *l, uint32_t off);               /* address in th
 uint32_t lower_scratch_alloc(struct lower *l, uint32_t size);   /* offset; released by resetting scratch_top */
 struct place lower_temp(struct lower *l, uint32_t size, uint32_t align, const char *name); /* stack if small, else scratch */
 void lower_error(struct lower *l, struct span sp, const char *what);
+
+uint32_t lower_rodata_off(struct lower *l, const void *p, uint32_t n);
+uint32_t lower_clause_fn(struct lower *l, const struct clause *cl, const struct attach_point *ap, uint32_t attach);
+
+/* lower_group.c */
+bool lower_is_grouped(struct lower *l, const struct clause *cl);
+/* Programs for those places of the clause that one raw tracepoint can serve; marks them in `done`. */
+void lower_groups(struct lower *l, const struct clause *cl, const uint32_t *index, bool *done);
+void lower_group_tests(struct lower *l, uint32_t leave); /* emits the choice of the attach point */
 
 /* lower_stmt.c */
 void lower_stmt(struct lower *l, struct node *n);

@@ -425,6 +425,12 @@ static uint64_t facts_kaddr(struct facts *f, struct str symbol)
 	return kern_symbol_address(k, arena_strndup(k->arena, symbol.s, symbol.len));
 }
 
+static int facts_syscall(struct facts *f, struct str function)
+{
+	(void)f;
+	return kern_syscall_number(function);
+}
+
 static const struct facts_ops facts_ops = {
 	.type = facts_type,
 	.complete = facts_complete,
@@ -436,6 +442,7 @@ static const struct facts_ops facts_ops = {
 	.list = facts_list,
 	.has = facts_has,
 	.kaddr = facts_kaddr,
+	.syscall = facts_syscall,
 };
 
 void facts_init(struct kern *k, struct arena *a)

@@ -75,6 +75,9 @@ const char *ksyms_name(const struct ksyms *s, uint64_t addr, uint64_t *ret_offse
 /* Names of functions (type t, T, w, W), in order of address. */
 int ksyms_functions(const struct ksyms *s, void (*each)(void *arg, const char *name), void *arg);
 
+/* --- syscall.c --- */
+int kern_syscall_number(struct str function); /* of sys_enter_<function>, or -1 */
+
 /* --- tracefs.c --- */
 /* The mount point of a file system type in a text like /proc/self/mounts, escapes undone; NULL if it is not mounted. */
 const char *tracefs_find(struct arena *a, struct str mounts, const char *fstype);

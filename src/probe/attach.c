@@ -273,6 +273,13 @@ static void attach_step(struct attaching *x, const struct plan_step *s)
 		attach_multi(x, s);
 		return;
 	}
+	if (s->how == AM_TRACING_LINK && x->m->attaches.v[s->attach.v[0]]->provider == PROV_TRACEPOINT) {
+		uint32_t before = x->ret->n_probes; /* one link for all: ir/lower_group.c */
+		attach_link(x, s, s->attach.v[0]);
+		if (x->ret->n_probes > before)
+			x->ret->n_probes += s->attach.n - 1;
+		return;
+	}
 	for (uint32_t k = 0; k < s->attach.n; k++) {
 		uint32_t at = s->attach.v[k];
 		switch (x->m->attaches.v[at]->provider) {

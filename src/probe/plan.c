@@ -46,6 +46,16 @@ static void plan_uprobe(struct facts *f, struct plan_step *s, const struct modul
 					  "one place; this kernel has no multi-links for uprobes (before 6.6)", a);
 }
 
+static void plan_tracepoint(struct facts *f, struct plan_step *s, const struct module_prog *p, struct arena *a)
+{
+	if (p->prog_type == BPF_PROG_TYPE_TRACING) { /* see ir/lower_group.c */
+		s->how = AM_TRACING_LINK;
+		s->why = arena_printf(a, "%u system calls by the one raw tracepoint that all of them pass", p->attach.n);
+		return;
+	}
+	plan_perf(f, s, p->attach.n > 1 ? "one program for all of them, told apart by cookies" : "the tracepoint's own event", a);
+}
+
 static void plan_program(struct arena *a, struct facts *f, const struct module *m, const struct module_prog *p, struct plan_step *s)
 {
 	switch (m->attaches.v[p->attach.v[0]]->provider) {
@@ -83,7 +93,7 @@ static void plan_program(struct arena *a, struct facts *f, const struct module *
 		plan_perf(f, s, "a timer on one CPU", a);
 		break;
 	default:
-		plan_perf(f, s, p->attach.n > 1 ? "one program for all of them, told apart by cookies" : "the tracepoint's own event", a);
+		plan_tracepoint(f, s, p, a);
 	}
 }
 

@@ -45,6 +45,8 @@ struct facts_ops {
 	int (*list)(struct facts *, int provider, const char *pattern, void (*each)(void *arg, const char *name), void *arg);
 	bool (*has)(struct facts *, enum feature);
 	uint64_t (*kaddr)(struct facts *, struct str symbol); /* 0 if unknown */
+	/* Number of the system call of sys_enter_<function>, or -1 when unknown. May be NULL. */
+	int (*syscall)(struct facts *, struct str function);
 };
 struct facts {
 	const struct facts_ops *ops;
