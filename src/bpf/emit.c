@@ -211,6 +211,15 @@ static bool emit_alu_imm(struct emit *e, ref r, unsigned op, ref x, ref y, uint8
 	return true;
 }
 
+/*
+ * May `y op x` be emitted for `x op y`? Not for stack pointers: the verifier (seen in 6.18) forgets whose frame it is when
+ * a pointer is added to a number.
+ */
+static bool emit_commutes(const struct back *b, unsigned op, ref x)
+{
+	return (op_info[op].flags & OF_C) || (op == OP_ADDPTR && back_ins(b, x)->ty != TY_STACK);
+}
+
 /* r = x op y; in 32 bits when cls is BPF_ALU. */
 static void emit_alu(struct emit *e, ref r, unsigned op, ref x, ref y, uint8_t cls)
 {
@@ -219,7 +228,7 @@ static void emit_alu(struct emit *e, ref r, unsigned op, ref x, ref y, uint8_t c
 		return;
 	unsigned ry = emit_reg(e, y, R5), t = emit_dst(e, r, ry == R5 ? R0 : R5);
 	if (ry == t && !(emit_in_reg(b, x) && b->loc[x].reg == t)) { /* y is where the result goes */
-		if ((op_info[op].flags & OF_C) || op == OP_ADDPTR) {
+		if (emit_commutes(b, op, x)) {
 			if (!emit_alu_imm(e, r, op, y, x, cls))
 				put(e, cls | alu_code(op) | BPF_X, t, emit_reg(e, x, R5), 0, 0);
 			return;
@@ -617,8 +626,8 @@ static void emit_arguments(struct emit *e)
 	struct back *b = e->b;
 	struct func *f = b->f;
 	VEC(struct copy) c = { 0 };
-	for (uint32_t k = 0; k < b->layout.n; k++) {
-		const struct block *x = &f->blocks.v[b->layout.v[k]];
+	for (uint32_t k = 0; k < f->order.n; k++) { /* they may stand anywhere */
+		const struct block *x = &f->blocks.v[f->order.v[k]];
 		for (uint32_t j = 0; j < x->ins.n; j++) {
 			const struct ins *i = &f->ins.v[x->ins.v[j]];
 			const struct loc *l = &b->loc[x->ins.v[j]];

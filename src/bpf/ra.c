@@ -145,7 +145,7 @@ static void hint_ins(struct ra *s, ref r, const struct block *x)
 			break;
 		hint_pair(s, r, i->a[0], w);
 		if (i->n > 1) /* the other way round only if it commutes */
-			hint_pair(s, r, i->a[1], w * ((op_info[i->op].flags & OF_C) || i->op == OP_ADDPTR ? 0.9f : -1.0f));
+			hint_pair(s, r, i->a[1], w * ((op_info[i->op].flags & OF_C) || (i->op == OP_ADDPTR && i->ty != TY_STACK) ? 0.9f : -1.0f));
 	}
 }
 

@@ -27,6 +27,7 @@
 #include "probe/probe_priv.h"
 
 enum {
+	ATTACH_ENOTSUPP = 524,  /* the kernel's own number, in no header: an instruction that it cannot step over */
 	ATTACH_FEW = 2,         /* so few tracepoints are closed by ourselves */
 	ATTACH_THREADS = 128,
 	ATTACH_STACK = 1 << 18, /* of a closing thread: a sanitised one wants room */
@@ -170,6 +171,18 @@ static bool attach_is_return(const struct attach_point *ap)
 	return ap->provider == PROV_URETPROBE;
 }
 
+static void attach_fail_uprobe(struct attaching *x, uint32_t at, int err)
+{
+	const struct attach_point *ap = x->m->attaches.v[at];
+	const char *where = arena_printf(x->a, "%.*s at offset 0x%llx", STR_FMT(ap->target), (unsigned long long)ap->address);
+	if (err == -ATTACH_ENOTSUPP || err == -EILSEQ)
+		attach_fail_text(x, at, err, arena_printf(x->a, "the kernel cannot put a breakpoint on the instruction in %s", where));
+	else if (err == -ESRCH)
+		attach_fail_text(x, at, err, arena_printf(x->a, "process %d: %s", x->pid, strerror(ESRCH)));
+	else
+		attach_fail(x, at, err, arena_printf(x->a, "cannot put a breakpoint in %s", where));
+}
+
 static void attach_uprobe(struct attaching *x, const struct plan_step *s, uint32_t at)
 {
 	const struct attach_point *ap = x->m->attaches.v[at];
@@ -177,7 +190,7 @@ static void attach_uprobe(struct attaching *x, const struct plan_step *s, uint32
 	int event = sys_perf_uprobe(path, ap->address, ap->cookie_ref_ctr, attach_is_return(ap), x->pid ? x->pid : -1);
 	int err = event < 0 ? event : attach_event(x, s, at, event);
 	if (err)
-		attach_fail(x, at, err, arena_printf(x->a, "cannot place a breakpoint in %s", path));
+		attach_fail_uprobe(x, at, err);
 	else
 		x->ret->n_probes++;
 }
@@ -193,7 +206,7 @@ static void attach_multi_range(struct attaching *x, const struct plan_step *s, c
 		return;
 	}
 	/* Only what may lie with one place is worth it: a bad instruction, an offset; not a missing privilege or file. */
-	if (all->n > 1 && (link == -EINVAL || link == -EIO || link == -ENOTSUP || link == -EILSEQ || link == -ENOEXEC)) {
+	if (all->n > 1 && (link == -EINVAL || link == -EIO || link == -ATTACH_ENOTSUPP || link == -EILSEQ)) {
 		struct sys_uprobe_multi half = *all;
 		half.n = all->n / 2;
 		attach_multi_range(x, s, &half);
@@ -205,10 +218,8 @@ static void attach_multi_range(struct attaching *x, const struct plan_step *s, c
 		attach_multi_range(x, s, &half);
 		return;
 	}
-	const char *what = link == -ESRCH ? arena_printf(x->a, "cannot place a breakpoint in process %d", x->pid) :
-					    arena_printf(x->a, "cannot place a breakpoint in %s", all->path);
 	for (uint32_t k = 0; k < all->n; k++)
-		attach_fail(x, (uint32_t)all->cookies[k], link, what);
+		attach_fail_uprobe(x, (uint32_t)all->cookies[k], link);
 }
 
 static void attach_multi(struct attaching *x, const struct plan_step *s)
@@ -405,7 +416,9 @@ static bool attach_leave(const int *fds, uint32_t n)
 		pid = fork();
 		if (pid == 0)
 			attach_linger(fds, n);
-		_exit(pid < 0 ? 126 : 127);
+		if (pid < 0)
+			_exit(126);
+		_exit(127);
 	}
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;

@@ -336,6 +336,7 @@ static void session_close(struct session *s)
 		kern_close(s->kern);
 	buf_fini(&s->out.buf);
 	buf_fini(&s->text);
+	buf_fini(&s->module.rodata);
 	arena_fini(&s->arena);
 }
 

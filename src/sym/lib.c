@@ -289,8 +289,13 @@ const char *sym_lib_find(struct arena *a, const char *root, const char *name)
 
 int sym_mapped(struct arena *a, int pid, struct sym_paths *ret)
 {
-	char path[64];
+	char path[64], root[PATH_MAX];
 	size_t size;
+	/* The kernel shows paths from our root; inside a changed root they begin behind it. */
+	snprintf(path, sizeof(path), "/proc/%d/root", pid);
+	ssize_t n_root = readlink(path, root, sizeof(root));
+	if (n_root <= 1 || root[0] != '/')
+		n_root = 0;
 	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
 	char *text = lib_read(path, LIB_MAX_MAPS, &size);
 	if (!text)
@@ -304,15 +309,18 @@ int sym_mapped(struct arena *a, int pid, struct sym_paths *ret)
 		int at = 0;
 		if (sscanf(line, "%*x-%*x %7s %*x %*s %*u %n", perm, &at) != 1 || at == 0 || perm[2] != 'x' || line[at] != '/')
 			continue;
+		const char *file = line + at;
+		if (n_root && !strncmp(file, root, (size_t)n_root) && file[n_root] == '/')
+			file += n_root;
 		size_t n = strlen(line);
 		static const char gone[] = " (deleted)";
 		if (n > sizeof(gone) && !strcmp(line + n - (sizeof(gone) - 1), gone))
 			continue;
 		bool seen = false;
 		for (uint32_t i = 0; i < ret->list.n && !seen; i++)
-			seen = !strcmp(ret->list.v[i], line + at);
+			seen = !strcmp(ret->list.v[i], file);
 		if (!seen)
-			vec_push(a, &ret->list, (const char *)arena_strdup(a, line + at));
+			vec_push(a, &ret->list, (const char *)arena_strdup(a, file));
 	}
 	free(text);
 	return 0;
