@@ -131,7 +131,8 @@ static enum addr_space cast_space(struct sema_ctx *c, const struct node *n)
 }
 
 /* int to array of the same size, or a literal to one of up to 8 bytes; "int8[]" takes its length from the operand */
-static struct type *cast_to_array(struct sema_ctx *c, struct node *n, const struct type *from, struct type *t, bool *ret_reported)
+static struct type *cast_to_array(struct sema_ctx *c, struct node *n, const struct type *from, struct type *t,
+				  bool *ret_reported)
 {
 	uint32_t size = from->kind == T_STRING || type_is_int(from) ? from->size : 0;
 	if (!size || t->elem->size == 0)
@@ -211,7 +212,7 @@ struct type *sema_cast(struct sema_ctx *c, struct node **pn)
 	bool reported = false;
 	if (from->kind == T_ERROR)
 		/* what it is called is known, whatever the operand turns out to be */
-		return t && !c->final && t->kind != T_ARRAY && t->kind != T_STRING && t->kind != T_PTR ? t : sema_basic(c, SB_ERROR);
+		return t && !c->final && (t->kind == T_INT || t->kind == T_BOOL) ? t : sema_basic(c, SB_ERROR);
 	if (!t || t->kind == T_ERROR)
 		return sema_basic(c, SB_ERROR);
 	if (from->kind == T_NONE || (from->kind == T_STRUCT && t->kind != T_STRUCT)) {

@@ -222,6 +222,11 @@ static bool expr_index_checked(struct sema_ctx *c, struct node *n, const struct 
 	return true;
 }
 
+static bool expr_is_sized(struct sema_ctx *c, struct type *t)
+{
+	return t->kind != T_VOID && t->kind != T_FUNC && sema_complete(c, t) && t->size;
+}
+
 static struct type *expr_index(struct sema_ctx *c, struct node **pn)
 {
 	struct node *n = *pn;
@@ -234,7 +239,7 @@ static struct type *expr_index(struct sema_ctx *c, struct node **pn)
 		n->b = NULL;
 		return expr_tuple_index(c, n);
 	}
-	if (t->kind == T_PTR && (t->elem->kind == T_VOID || t->elem->kind == T_FUNC || !sema_complete(c, t->elem) || !t->elem->size)) {
+	if (t->kind == T_PTR && !expr_is_sized(c, t->elem)) {
 		SERR(c, D_INDEX_UNSIZED, n->span, type_str(c->a, t));
 		return expr_error(c);
 	}
@@ -245,7 +250,8 @@ static struct type *expr_index(struct sema_ctx *c, struct node **pn)
 			SERR(c, D_INDEX_TYPE, n->span, type_str(c->a, t));
 		return expr_error(c);
 	}
-	if (i->kind != T_ERROR && !expr_index_checked(c, n, i, t->kind == T_ARRAY ? t->count : t->kind == T_STRING ? t->size : 0))
+	uint32_t count = t->kind == T_ARRAY ? t->count : t->kind == T_STRING ? t->size : 0;
+	if (i->kind != T_ERROR && !expr_index_checked(c, n, i, count))
 		return expr_error(c);
 	if (sema_fold(c, n))
 		return n->type;
@@ -324,7 +330,8 @@ static struct type *expr_tuple(struct sema_ctx *c, struct node *n)
 	/* types that are made of themselves, through maps, double with each step */
 	if (size > TUPLE_MAX_BYTES || expr_nesting(t) > TUPLE_MAX_NESTING) {
 		SERR(c, D_TOO_MANY, n->span,
-		     arena_printf(c->a, "Tuples and records of more than %d bytes, or nested more than %d deep, are not supported",
+		     arena_printf(c->a, "Tuples and records of more than %d bytes, or nested more than %d deep, "
+				  "are not supported",
 				  TUPLE_MAX_BYTES, TUPLE_MAX_NESTING));
 		return expr_error(c);
 	}
@@ -356,7 +363,8 @@ void sema_access(struct sema_ctx *c, struct node *n, bool keyed, struct type *ke
 		SERR(c, D_KEY_NONE, sp);
 		return;
 	}
-	if ((type_is_agg(key) && !type_is_castable(key)) || (key->kind == T_PTR && key->as == AS_CTX) || (n->a && n->a->as == AS_CTX && key->kind == T_STRUCT)) {
+	bool context = (key->kind == T_PTR && key->as == AS_CTX) || (n->a && n->a->as == AS_CTX && key->kind == T_STRUCT);
+	if ((type_is_agg(key) && !type_is_castable(key)) || context) {
 		SERR(c, D_KEY_TYPE, sp, type_is_agg(key) ? type_str(c->a, key) : "context");
 		return;
 	}

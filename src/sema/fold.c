@@ -42,7 +42,9 @@ struct type *sema_literal_type(struct sema_ctx *c, int64_t v, bool is_unsigned)
 {
 	if (v < 0 && is_unsigned)
 		return sema_basic(c, SB_U64);
-	unsigned log = v >= INT8_MIN && v <= INT8_MAX ? 0 : v >= INT16_MIN && v <= INT16_MAX ? 1 : v >= INT32_MIN && v <= INT32_MAX ? 2 : 3;
+	unsigned log = 0;
+	while (log < 3 && (v < -((int64_t)1 << ((8 << log) - 1)) || v >= (int64_t)1 << ((8 << log) - 1)))
+		log++;
 	return sema_basic(c, (v < 0 ? SB_I8 : SB_F8) + log);
 }
 
@@ -97,7 +99,9 @@ static bool fold_is_number(const struct node *n)
 /* Has it the type of its value? */
 static bool fold_is_plain(struct sema_ctx *c, const struct node *n)
 {
-	return n->kind == N_BOOL || n->type->flexible || (n->type->kind == T_INT && type_eq(n->type, sema_literal_type(c, n->ival, n->is_unsigned)));
+	if (n->kind == N_BOOL || n->type->flexible)
+		return true;
+	return n->type->kind == T_INT && type_eq(n->type, sema_literal_type(c, n->ival, n->is_unsigned));
 }
 
 static wide fold_value(const struct node *n)
@@ -164,7 +168,7 @@ static bool fold_numbers(struct sema_ctx *c, struct node *n)
 	case O_OR:
 	case O_XOR:
 	case O_AND:
-		bits = n->op == O_OR ? (uint64_t)x | (uint64_t)y : n->op == O_XOR ? (uint64_t)x ^ (uint64_t)y : (uint64_t)x & (uint64_t)y;
+		bits = (uint64_t)(n->op == O_OR ? x | y : n->op == O_XOR ? x ^ y : x & y);
 		return fold_set(c, n, uns ? (wide)bits : (wide)(int64_t)bits, bools);
 	case O_SHL:
 		if (y < 0 || y > 63)
@@ -250,7 +254,8 @@ static bool fold_binary(struct sema_ctx *c, struct node *n)
 		return fold_strings(c, n);
 	if (x->kind == N_STRING && y->kind == N_INT && fold_is_number(y) && n->op == O_ADD)
 		return fold_suffix(c, n);
-	if (c->folding && (n->op == O_EQ || n->op == O_NE) && x->list.n && y->list.n && sema_is_literal(x) && sema_is_literal(y)) {
+	if (c->folding && (n->op == O_EQ || n->op == O_NE) && x->list.n && y->list.n && sema_is_literal(x) &&
+	    sema_is_literal(y)) {
 		fold_set_bool(c, n, fold_equal(x, y) == (n->op == O_EQ));
 		return true;
 	}

@@ -144,7 +144,8 @@ static void name_shadow(struct names *s, struct node *n, enum diag_id id)
 	if (!v)
 		return;
 	diag_add(s->c->d, id, n->span, STR_FMT(n->str));
-	diag_add_context(s->c->d, D_CONTEXT, v->span, v->by_let ? "This is the initial declaration." : "This is the initial assignment.");
+	diag_add_context(s->c->d, D_CONTEXT, v->span,
+			 v->by_let ? "This is the initial declaration." : "This is the initial assignment.");
 }
 
 /* What a macro was given is resolved already; but here it may be used inside a loop that its own place is not in. */
@@ -241,7 +242,9 @@ static void macro_mismatch(struct names *s, const struct node *n, const struct n
 	diag_add(s->c->d, D_MACRO_ARGS, n->span, STR_FMT(n->str));
 	if (near->list.n != n->list.n) {
 		diag_add_context(s->c->d, D_CONTEXT, near->span,
-				 arena_printf(s->c->a, "The closest definition of %.*s() has a different number of arguments. Expected: %u but got %u",
+				 arena_printf(s->c->a,
+					      "The closest definition of %.*s() has a different number of arguments. "
+					      "Expected: %u but got %u",
 					      STR_FMT(n->str), near->list.n, n->list.n));
 		return;
 	}

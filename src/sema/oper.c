@@ -102,7 +102,7 @@ static struct type *oper_pointers(struct sema_ctx *c, struct node *n, struct typ
 		return sema_basic(c, SB_BOOL);
 	}
 	bool left = x->kind == T_PTR;
-	if ((n->op != O_ADD && n->op != O_SUB) || (left && !oper_is_int(y)) || (!left && (n->op == O_SUB || !oper_is_int(x))))
+	if ((n->op != O_ADD && n->op != O_SUB) || (!left && n->op == O_SUB) || !oper_is_int(left ? y : x))
 		return oper_refuse(c, n, x, y);
 	if (!left && c->final) {
 		struct node *swap = n->a;
@@ -227,7 +227,8 @@ struct type *sema_binary(struct sema_ctx *c, struct node **pn)
 		return oper_numbers(c, n, x, y);
 	if ((x->kind == T_PTR && (y->kind == T_PTR || oper_is_number(y))) || (y->kind == T_PTR && oper_is_number(x)))
 		return oper_pointers(c, n, x, y);
-	if ((n->op == O_EQ || n->op == O_NE) && ((x->kind == T_PROBE && n->b->kind == N_STRING) || (y->kind == T_PROBE && n->a->kind == N_STRING)))
+	bool names = (x->kind == T_PROBE && n->b->kind == N_STRING) || (y->kind == T_PROBE && n->a->kind == N_STRING);
+	if (names && (n->op == O_EQ || n->op == O_NE))
 		return oper_probe(c, n);
 	if (x->kind == y->kind)
 		return oper_same_kind(c, n, x, y);
@@ -295,7 +296,8 @@ static struct type *oper_step(struct sema_ctx *c, enum ast_op op, struct type *t
 {
 	if (!t) /* a map that nothing else gives a type: counts from 0 */
 		return sema_basic(c, op == O_INC ? SB_F64 : SB_I64);
-	if (t->kind == T_PTR && t->elem->kind != T_VOID && t->elem->kind != T_FUNC && sema_complete(c, t->elem) && t->elem->size)
+	if (t->kind == T_PTR && t->elem->kind != T_VOID && t->elem->kind != T_FUNC && sema_complete(c, t->elem) &&
+	    t->elem->size)
 		return t->as == AS_BTF || t->as == AS_CTX ? type_ptr(c->a, t->elem, AS_KERNEL) : t;
 	if (!type_is_int(t))
 		return NULL;

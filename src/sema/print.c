@@ -11,7 +11,9 @@ static const char *const print_kinds[N_COUNT] = {
 #undef NODE
 };
 
-static const char *const print_spaces[] = { [AS_NONE] = "", [AS_KERNEL] = "kernel", [AS_USER] = "user", [AS_BTF] = "btf", [AS_CTX] = "ctx" };
+static const char *const print_spaces[] = {
+	[AS_NONE] = "", [AS_KERNEL] = "kernel", [AS_USER] = "user", [AS_BTF] = "btf", [AS_CTX] = "ctx"
+};
 
 static void print_type(const struct node *n, struct buf *out)
 {
@@ -43,7 +45,8 @@ static void print_value(const struct node *n, struct buf *out)
 		buf_addf(out, " %s", n->builtin == B_ARGN ? "arg" : builtin_info[n->builtin].name);
 		if (n->builtin == B_ARGN)
 			buf_addf(out, "%lld", (long long)n->ival);
-		else if (n->ival && (n->builtin == B_NSECS || n->builtin == B_PID || n->builtin == B_TID || n->builtin == B_REG || n->builtin == B_STRFTIME))
+		else if (n->ival && (n->builtin == B_NSECS || n->builtin == B_PID || n->builtin == B_TID ||
+				     n->builtin == B_REG || n->builtin == B_STRFTIME))
 			buf_addf(out, " %lld", (long long)n->ival);
 		break;
 	case N_CAST:

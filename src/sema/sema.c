@@ -36,7 +36,8 @@ static void sema_config(struct sema_ctx *c)
 		}
 	}
 	for (uint32_t i = 0; i < c->env->settings.n; i++)
-		sema_config_set(&c->s->config, c->d, c->env->settings.v[i].key, c->env->settings.v[i].value, (struct span){ 0 });
+		sema_config_set(&c->s->config, c->d, c->env->settings.v[i].key, c->env->settings.v[i].value,
+				(struct span){ 0 });
 }
 
 /* ------------------------------------------------------------ declarations */
@@ -71,7 +72,10 @@ static void sema_macro(struct sema_ctx *c, struct node *n)
 static const struct {
 	const char *name;
 	enum map_decl_kind kind;
-} map_kinds[] = { { "hash", MD_HASH }, { "lruhash", MD_LRUHASH }, { "percpuhash", MD_PERCPUHASH }, { "percpulruhash", MD_PERCPULRUHASH } };
+} map_kinds[] = { { "hash", MD_HASH },
+		  { "lruhash", MD_LRUHASH },
+		  { "percpuhash", MD_PERCPUHASH },
+		  { "percpulruhash", MD_PERCPULRUHASH } };
 
 static void sema_map_decl(struct sema_ctx *c, struct node *n)
 {
@@ -193,7 +197,8 @@ static void sema_check_maps(struct sema_ctx *c)
 			continue;
 		bool percpu = m->decl == MD_PERCPUHASH || m->decl == MD_PERCPULRUHASH, agg = type_is_agg(m->value);
 		if (percpu != agg)
-			diag_add(c->d, D_MAP_DECL_TYPE, m->span, map_kinds[m->decl - MD_HASH].name, agg ? "percpuhash" : "hash");
+			diag_add(c->d, D_MAP_DECL_TYPE, m->span, map_kinds[m->decl - MD_HASH].name,
+				 agg ? "percpuhash" : "hash");
 	}
 	c->s->maps.n = kept;
 }
@@ -238,7 +243,9 @@ static void sema_check_contract(struct sema_ctx *c)
 	}
 	if (c->s->clauses.n > c->s->config.max_bpf_progs) {
 		diag_add(c->d, D_TOO_MANY, (struct span){ 0 },
-			 arena_printf(c->a, "Your program is trying to generate more than %u BPF programs, which exceeds the current limit of %u",
+			 arena_printf(c->a,
+				      "Your program is trying to generate more than %u BPF programs, which exceeds the current "
+				      "limit of %u",
 				      c->s->clauses.n, c->s->config.max_bpf_progs));
 		diag_hint(c->d, "You can increase the limit through the BPFTRACE_MAX_BPF_PROGS environment variable.");
 	}

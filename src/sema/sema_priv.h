@@ -86,21 +86,26 @@ void sema_expanded(struct sema_ctx *c, uint32_t from, const struct node *body); 
 struct type *sema_block(struct sema_ctx *c, struct node *n, bool want); /* want: its value is used */
 struct type *sema_if(struct sema_ctx *c, struct node **pn, bool want);
 void sema_branch(struct sema_ctx *c, struct node *n, struct type *t);
-struct type *sema_incdec(struct sema_ctx *c, struct node *n);
+/* assign.c */
+void sema_assign(struct sema_ctx *c, struct node *n);
+void sema_let(struct sema_ctx *c, struct node *n);
+bool sema_widen(struct sema_ctx *c, struct type **slot, struct type *t); /* *slot holds t, too; false: impossible */
 /* expr.c */
 bool sema_condition(struct sema_ctx *c, struct node **pn); /* false: reported, or not known yet */
 struct node *sema_deref(struct sema_ctx *c, struct node *p); /* *p of a typed pointer, typed */
 bool sema_complete(struct sema_ctx *c, struct type *t);    /* a struct's members are known, or nobody knows them */
 void sema_near_field(struct sema_ctx *c, const struct type *t, struct str name); /* hint: did you mean */
-bool sema_widen(struct sema_ctx *c, struct type **slot, struct type *t); /* *slot holds t, too; false: impossible */
 /* oper.c */
 struct type *sema_binary(struct sema_ctx *c, struct node **pn);
 struct type *sema_unary(struct sema_ctx *c, struct node **pn);
-struct type *sema_op_type(struct sema_ctx *c, enum ast_op op, const struct type *x, const struct type *y); /* integers; NULL: not integers */
+struct type *sema_incdec(struct sema_ctx *c, struct node *n);
+/* of an operator on numbers; NULL: they are none */
+struct type *sema_op_type(struct sema_ctx *c, enum ast_op op, const struct type *x, const struct type *y);
 /* cast.c */
 struct type *sema_cast(struct sema_ctx *c, struct node **pn);
 bool sema_fits(const struct node *literal, const struct type *t); /* the value of an INT in an integer type */
-struct type *sema_value_type(struct sema_ctx *c, struct type *t); /* as it is stored: aggregations as integers, no trusted pointers */
+/* as it is stored: aggregations as integers, no trusted pointers */
+struct type *sema_value_type(struct sema_ctx *c, struct type *t);
 /* fold.c */
 uint64_t sema_param_int(struct sema_ctx *c, uint64_t i); /* $i as a number; 0: it is none */
 bool sema_is_literal(const struct node *n);
