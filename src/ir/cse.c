@@ -55,6 +55,11 @@ void pass_cse(struct pass_ctx *c)
 				if (repl[i->a[q]])
 					i->a[q] = repl[i->a[q]];
 			b->ins.v[n++] = r;
+			if ((op_info[i->op].flags & OF_C) && i->a[0] > i->a[1] && f->ins.v[i->a[1]].op != OP_CONST) {
+				ref t = i->a[0]; /* a + b is b + a; constants stay on the right */
+				i->a[0] = i->a[1];
+				i->a[1] = t;
+			}
 			if (!cse_is_candidate(f, i))
 				continue;
 			uint32_t h = cse_hash(i) & (cap - 1);

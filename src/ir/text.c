@@ -324,6 +324,8 @@ static bool text_string(struct text *t, const char **ret)
 			*ret = s;
 			return true;
 		}
+		if (c == '\0' || c == '\n')
+			break;
 		if (c == '\\') {
 			unsigned v = 0;
 			if (*t->p++ != 'x')
@@ -337,9 +339,9 @@ static bool text_string(struct text *t, const char **ret)
 					return text_fail(t, "bad string");
 			}
 			c = (char)v;
+			if (!v)
+				break;
 		}
-		if (c == '\0' || c == '\n')
-			break;
 		s[n] = c;
 	}
 	return text_fail(t, "bad string");
