@@ -6,7 +6,10 @@
  * there in every process that maps the file, or in the one of -p.
  *
  * A breakpoint inside an instruction breaks the traced program, so an offset or address is accepted only when it can be shown that an
- * instruction begins there; --unsafe turns that into a warning. A return probe replaces a return address on the stack; Go moves its
+ * instruction begins there; --unsafe turns that into a warning. Nor may the instruction there be a vector one: kernels take the opcode
+ * behind a VEX or EVEX prefix for the old instruction of that number, so that `vpbroadcastb %esi,%ymm17` at the entry of a string
+ * function "is" a conditional jump and is stepped over without effect (seen on Linux 6.18: printf in the traced program stopped seeing
+ * its '%'). A return probe replaces a return address on the stack; Go moves its
  * stacks and would find it: uretprobes on Go programs are refused.
  */
 #include <ctype.h>
@@ -40,7 +43,7 @@ struct uprobe {
 	/* the file at hand */
 	const struct uprobe_file *file;
 	struct sym_elf *elf;
-	uint32_t count, n_ifunc;
+	uint32_t count, n_ifunc, n_vector;
 };
 
 static void uprobe_add_file(struct uprobe *u, const char *root, const char *shown)
@@ -175,12 +178,22 @@ static int uprobe_function(struct uprobe *u, struct str f)
 	return 0;
 }
 
+static bool uprobe_is_vector(struct uprobe *u, uint64_t addr)
+{
+	uint8_t text[16];
+	return sym_insn_is_vector(text, sym_elf_text(u->elf, addr, text, sizeof(text)));
+}
+
 static bool uprobe_emit(struct uprobe *u, uint64_t addr, const char *func, const char *part)
 {
 	struct arena *a = u->env->arena;
 	uint64_t offset;
 	if (!sym_elf_offset(u->elf, addr, &offset))
 		return false;
+	if (!u->env->unsafe && uprobe_is_vector(u, addr)) {
+		u->n_vector++;
+		return true;
+	}
 	struct attach_point *ap = parts_place(u->env, u->p, u->span);
 	ap->name = str_of(arena_printf(a, "%s:%s:%s", u->p->name, u->file->shown, part));
 	ap->target = str_of(u->file->path);
@@ -200,7 +213,7 @@ static int uprobe_doubt(struct uprobe *u, const char *what)
 		return 0;
 	}
 	parts_bad(u->env, u->span, "%s", what);
-	diag_hint(u->env->diags, "a breakpoint inside an instruction breaks the traced program; --unsafe attaches all the same");
+	diag_hint(u->env->diags, "a breakpoint there breaks the traced program; --unsafe attaches all the same");
 	return -EINVAL;
 }
 
@@ -309,6 +322,13 @@ static int uprobe_file(struct uprobe *u, bool many)
 		sym_elf_each(u->elf, u->func, uprobe_match, u);
 	else
 		r = uprobe_by_name(u);
+	if (r == 0 && u->n_vector && (u->wildcard || many))
+		parts_warn(u->env, u->span, "%u function%s of %s left out: %s with a vector instruction, which a probe would disable",
+			   u->n_vector, u->n_vector == 1 ? "" : "s", u->file->shown, u->n_vector == 1 ? "it begins" : "they begin");
+	else if (r == 0 && u->n_vector)
+		r = uprobe_doubt(u, arena_printf(u->env->arena, "A probe on a vector instruction would disable it: %s", u->func ? u->func :
+						 u->file->shown));
+	u->n_vector = 0;
 	if (r == 0 && !many && u->count == before && u->env->missing_probes == 0) {
 		const char *what = arena_printf(u->env->arena, "%s:%s:%s", u->p->name, u->file->shown, u->func ? u->func : "");
 		diag_add(u->env->diags, D_PROBE_NO_MATCH, u->span, (int)strlen(what), what);

@@ -159,6 +159,20 @@ uint32_t sym_insn_length(const uint8_t *p, uint32_t n)
 	return at + imm <= n ? at + imm : 0;
 }
 
+bool sym_insn_is_vector(const uint8_t *p, uint32_t n)
+{
+#if defined(__x86_64__)
+	/* No prefix that matters may stand before these; a segment or address-size one may. */
+	while (n && (*p == 0x67 || *p == 0x2e || *p == 0x36 || *p == 0x3e || *p == 0x26 || *p == 0x64 || *p == 0x65)) {
+		p++;
+		n--;
+	}
+	return n > 1 && (p[0] == 0xc4 || p[0] == 0xc5 || p[0] == 0x62 || (p[0] == 0x8f && (p[1] & 0x1f) >= 8));
+#else
+	return false;
+#endif
+}
+
 int sym_insn_boundary(const uint8_t *text, uint32_t n, uint32_t offset)
 {
 #if defined(__x86_64__)

@@ -42,6 +42,8 @@ uint32_t sym_elf_text(const struct sym_elf *e, uint64_t addr, uint8_t *ret, uint
 /* -- insn.c -- */
 /* Length of the instruction at p (x86-64), or 0 when it is not a known one or longer than n. */
 uint32_t sym_insn_length(const uint8_t *p, uint32_t n);
+/* Is it encoded with VEX, EVEX or XOP (AVX and its kin)? */
+bool sym_insn_is_vector(const uint8_t *p, uint32_t n);
 /* Does an instruction begin at `offset` bytes behind the start of the function? -1: cannot tell. */
 int sym_insn_boundary(const uint8_t *text, uint32_t n, uint32_t offset);
 

@@ -267,7 +267,7 @@ static void test_user(struct world *w)
 	expect(w, "uprobe:@/target:0xfffffffff", "ERROR Could not resolve address: @/target:0xfffffffff\n");
 	expect(w, "uprobe:@/target:go:main", "ERROR unsupported language type: go\n");
 	expect(w, "uprobe:@/target:cpp:main", "ERROR a probe by C++ name is not supported yet\n");
-#define SAFE "HINT a breakpoint inside an instruction breaks the traced program; --unsafe attaches all the same\n"
+#define SAFE "HINT a breakpoint there breaks the traced program; --unsafe attaches all the same\n"
 	expect(w, "uprobe:@/target:sled+99", "ERROR Offset outside the function bounds ('sled' size is 9)\n" SAFE);
 	expect(w, "uprobe:@/target:sizeless", "uprobe:@/target:sizeless\n");
 	expect(w, "uprobe:@/target:sizeless+1", "ERROR Could not determine boundary for sizeless (symbol has size 0).\n" SAFE);
@@ -281,7 +281,16 @@ static void test_user(struct world *w)
 	CHECK(&c, w->last && w->last->address == off + 3);
 	expect(w, arena_printf(&w->a, "uprobe:@/target:0x%llx", (unsigned long long)s.addr + 4),
 	       "ERROR Could not add uprobe into middle of instruction: sled+4\n" SAFE);
+	/* A vector instruction: kernels step over it without effect. */
+	expect(w, "uprobe:@/target:vector", "ERROR A probe on a vector instruction would disable it: vector\n" SAFE);
+	expect(w, "uretprobe:@/target:vector", "ERROR A probe on a vector instruction would disable it: vector\n" SAFE);
+	expect(w, "uprobe:@/target:vect*",
+	       "WARNING 1 function of @/target left out: it begins with a vector instruction, which a probe would disable\n"
+	       "ERROR No matches for uprobe:@/target:vect*.\n");
+	expect(w, "uprobe:@/target-st*:vector",
+	       "WARNING 1 function of @/target-stripped left out: it begins with a vector instruction, which a probe would disable\n");
 	w->unsafe = true;
+	expect(w, "uprobe:@/target:vector", "uprobe:@/target:vector\n");
 	expect(w, "uprobe:@/target:sled+4",
 	       "uprobe:@/target:sled+4\nWARNING Unsafe uprobe: Could not add uprobe into middle of instruction: sled+4\n");
 	w->unsafe = false;

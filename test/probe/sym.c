@@ -378,6 +378,16 @@ static void test_instructions(struct arena *a)
 			   sym_insn_length(copy, cases[i].n) == cases[i].len);
 		free(copy);
 	}
+#if defined(__x86_64__)
+	static const struct { const char *bytes; uint32_t n; bool vector; } vectors[] = {
+		{ "\x62\xe2\x7d\x28\x7a\xce", 6, true }, { "\xc5\xf9\x6e\xc6", 4, true }, { "\xc4\xe2\x7d\x78\xc0", 5, true },
+		{ "\x67\xc5\xf8\x28\x00", 5, true }, { "\x48\x89\xe5", 3, false }, { "\xf3\x0f\x1e\xfa", 4, false }, { "\x8f\xc0", 2, false },
+		{ "\x66\x0f\x6e\xc6", 4, false }, { "\x62", 1, false }, { "", 0, false },
+	};
+	for (uint32_t i = 0; i < sizeof(vectors) / sizeof(vectors[0]); i++)
+		check_true(&c, arena_printf(a, "vector instruction %u", i),
+			   sym_insn_is_vector((const uint8_t *)vectors[i].bytes, vectors[i].n) == vectors[i].vector);
+#endif
 	/* Random bytes: never longer than what there is, or than an instruction can be. */
 	uint64_t seed = 3;
 	bool sane = true;

@@ -28,6 +28,7 @@ extern void sled(void), sizeless(void);
 #if defined(__x86_64__)
 __asm__(".text\n.globl sled\n.type sled, @function\nsled:\n\t.byte 0x90\n\t.byte 0x31, 0xc0\n\t.byte 0xb8, 1, 2, 3, 4\n\t.byte 0xc3\n"
 	".size sled, . - sled\n"
+	".globl vector\n.type vector, @function\nvector:\n\tvpxor %xmm0, %xmm0, %xmm0\n\tret\n.size vector, . - vector\n"
 	".globl sizeless\n.type sizeless, @function\nsizeless:\n\t.byte 0x90, 0x90, 0xc3\n");
 #else
 __asm__(".text\n.globl sled\n.type sled, %function\nsled:\n\tret\n\tret\n.size sled, . - sled\n"
