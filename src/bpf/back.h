@@ -78,7 +78,7 @@ static inline const struct ins *back_ins(const struct back *b, ref r)
 }
 bool back_is_remat(const struct func *f, ref r);
 bool back_imm(const struct back *b, ref r, int32_t *ret); /* a constant that fits an immediate */
-void back_split_edges(struct func *f);                    /* critical edges, so that PHI copies have a place */
+void back_split_edges(struct func *f);                    /* so that PHI copies have a place */
 void back_select(struct back *b);                         /* sel.c */
 unsigned back_leaves(const struct back *b, ref r, ref out[8]); /* the values that r's code reads (not PHIs) */
 void back_live(struct back *b);                           /* live.c */

@@ -12,51 +12,62 @@ enum {
 	CODE_MAX_DEPTH = 8, /* frames, as in the kernel */
 };
 
+struct reach { /* of a function and all that it calls */
+	uint32_t stack, frames; /* frames 0: not known yet */
+	bool open; /* being looked at: a circle comes back to it */
+};
 struct calls {
-	struct bpf_code *c;
+	const struct bpf_code *c;
 	const struct emit_out *out;
-	uint32_t deepest; /* bytes of stack */
-	uint32_t frames;
+	struct reach *subs;
+	uint32_t *sub_of; /* by function */
 };
 
-static uint32_t code_subprog(const struct bpf_code *c, uint32_t insn)
-{
-	uint32_t k = 0;
-	while (k + 1 < c->subprogs.n && c->subprogs.v[k + 1].insn <= insn)
-		k++;
-	return k;
-}
-
 /* The kernel rounds each frame up to 32 bytes (16 where it has a compiler); a callback is called like any other. */
-static void code_walk(struct calls *s, uint32_t sub, uint32_t stack, uint32_t frames)
+static struct reach code_reach(struct calls *s, uint32_t sub, uint32_t depth)
 {
-	uint32_t own = (s->c->subprogs.v[sub].stack + 31) & ~31u;
-	stack += own ? own : 32;
-	if (stack > s->deepest)
-		s->deepest = stack;
-	if (frames > s->frames)
-		s->frames = frames;
-	if (frames > CODE_MAX_DEPTH)
-		return;
-	for (uint32_t k = 0; k < s->out->fn_refs.n; k++) {
-		const struct fn_ref *r = &s->out->fn_refs.v[k];
-		if (code_subprog(s->c, r->insn) == sub)
-			code_walk(s, code_subprog(s->c, s->out->fn_insn[r->fn]), stack, frames + 1);
+	struct reach *me = &s->subs[sub];
+	if (me->open || depth > CODE_MAX_DEPTH)
+		return (struct reach){ .frames = CODE_MAX_DEPTH + 1 };
+	if (me->frames)
+		return *me;
+	uint32_t from = s->c->subprogs.v[sub].insn, to = sub + 1 < s->c->subprogs.n ? s->c->subprogs.v[sub + 1].insn : s->c->insns.n;
+	uint32_t own = (s->c->subprogs.v[sub].stack + 31) & ~31u, below = 0, frames = 0, lo = 0, hi = s->out->fn_refs.n;
+	me->open = true;
+	while (lo < hi) { /* the references of this function: they ascend */
+		uint32_t mid = (lo + hi) / 2;
+		if (s->out->fn_refs.v[mid].insn < from)
+			lo = mid + 1;
+		else
+			hi = mid;
 	}
+	for (; lo < s->out->fn_refs.n && s->out->fn_refs.v[lo].insn < to; lo++) {
+		struct reach r = code_reach(s, s->sub_of[s->out->fn_refs.v[lo].fn], depth + 1);
+		below = r.stack > below ? r.stack : below;
+		frames = r.frames > frames ? r.frames : frames;
+	}
+	me->open = false;
+	me->stack = (own ? own : 32) + below;
+	me->frames = frames + 1;
+	return *me;
 }
 
-static const char *code_check(struct arena *a, struct bpf_code *c, const struct emit_out *out, const char *name)
+static const char *code_check(struct arena *a, struct bpf_code *c, const struct emit_out *out, uint32_t n_funcs, const char *name)
 {
 	if (c->insns.n > CODE_MAX_INSNS)
 		return arena_printf(a, "%s has %u instructions, more than the kernel's %d", name, c->insns.n, CODE_MAX_INSNS);
-	if (c->subprogs.n == 1) /* back_allocate has checked that one */
+	if (c->subprogs.n == 1 && out->fn_refs.n == 0) /* back_allocate has checked that one */
 		return NULL;
 	struct calls s = { .c = c, .out = out };
-	code_walk(&s, 0, 0, 1);
-	if (s.frames > CODE_MAX_DEPTH)
+	s.subs = arena_array(a, struct reach, c->subprogs.n);
+	s.sub_of = arena_array(a, uint32_t, n_funcs + 1);
+	for (uint32_t k = 0; k < c->subprogs.n; k++)
+		s.sub_of[c->subprogs.v[k].fn] = k;
+	struct reach r = code_reach(&s, 0, 1);
+	if (r.frames > CODE_MAX_DEPTH)
 		return arena_printf(a, "%s calls deeper than %d functions, or in a circle", name, CODE_MAX_DEPTH);
-	if (s.deepest > CODE_MAX_STACK)
-		return arena_printf(a, "%s and its loops need %u bytes of stack together, more than the kernel's %d", name, s.deepest,
+	if (r.stack > CODE_MAX_STACK)
+		return arena_printf(a, "%s and its loops need %u bytes of stack together, more than the kernel's %d", name, r.stack,
 				    CODE_MAX_STACK);
 	return NULL;
 }
@@ -109,6 +120,6 @@ struct bpf_code *bpf_compile(struct arena *a, struct func *const *funcs, uint32_
 		const struct fn_ref *r = &out.fn_refs.v[k];
 		c->insns.v[r->insn].imm = (int32_t)(out.fn_insn[r->fn] - r->insn - 1);
 	}
-	*ret_err = code_check(a, c, &out, funcs[entry]->name);
+	*ret_err = code_check(a, c, &out, n_funcs, funcs[entry]->name);
 	return *ret_err ? NULL : c;
 }

@@ -431,14 +431,15 @@ static void emit_zero(struct emit *e, const struct ins *i)
 static void emit_copy_mem(struct emit *e, const struct ins *i)
 {
 	int64_t off = i->imm, soff = 0;
-	unsigned w = i->w, base = emit_base(e, i->a[0], &off, i->aux, R5), t = base == R5 ? R0 : R5, src = t;
-	bool lasting = move_base_is_free(e->b, i->a[1], 0, i->aux); /* no scratch in it that the data would overwrite */
+	unsigned w = i->w, base = emit_base(e, i->a[0], &off, i->aux, R5);
+	bool lasting = base != R5 || move_base_is_free(e->b, i->a[1], 0, i->aux); /* else the data overwrites the address */
+	unsigned t = base == R5 ? R0 : R5, src = emit_base(e, i->a[1], &soff, i->aux, R0);
 	for (uint32_t k = 0; k < i->aux && !e->b->error; k += w) {
 		while (i->aux - k < w)
 			w /= 2;
-		if (k == 0 || !lasting) {
+		if (k && !lasting) {
 			soff = 0;
-			src = emit_base(e, i->a[1], &soff, i->aux, t);
+			src = emit_base(e, i->a[1], &soff, i->aux, R0);
 		}
 		put(e, BPF_LDX | BPF_MEM | mem_size(w), t, src, (int16_t)(soff + k), 0);
 		put(e, BPF_STX | BPF_MEM | mem_size(w), base, t, (int16_t)(off + k), 0);

@@ -9,6 +9,7 @@
 
 #include "bpf/back.h"
 
+/* A branch into a block with PHIs gets a block of its own on the way, where the copies go. */
 void back_split_edges(struct func *f)
 {
 	ir_cfg(f);
@@ -24,7 +25,7 @@ void back_split_edges(struct func *f)
 		}
 		for (int side = 0; side < 2 && f->ins.v[tr].op == OP_BR; side++) {
 			uint32_t to = side ? f->ins.v[tr].f : f->ins.v[tr].t;
-			if (f->blocks.v[to].preds.n < 2 || f->ins.v[f->blocks.v[to].ins.v[0]].op != OP_PHI)
+			if (f->ins.v[f->blocks.v[to].ins.v[0]].op != OP_PHI)
 				continue;
 			uint32_t n = func_block(f);
 			struct ins j = { .op = OP_JMP, .blk = n, .t = to, .span = f->ins.v[tr].span, .w = 8 };

@@ -34,6 +34,7 @@ struct ra {
 	size_t words;
 	VEC(struct hint) hints;
 	uint32_t *hint_at; /* by value: first of its hints; one more than there are values */
+	float (*wish)[10]; /* by value: how much it and, fainter, those that it wants to be with would like each register */
 };
 
 static int cand_cmp(const void *x, const void *y)
@@ -149,6 +150,31 @@ static void hint_ins(struct ra *s, ref r, const struct block *x)
 	}
 }
 
+/*
+ * What is returned wants r0, and what that is computed from in place does, too: wishes for registers travel along the
+ * wishes to be together, half as strong at each step.
+ */
+static void ra_wishes(struct ra *s)
+{
+	enum { STEPS = 10 };
+	uint32_t n = s->b->f->ins.n;
+	float (*next)[10] = arena_alloc(s->b->arena, sizeof(*next) * n);
+	s->wish = arena_alloc(s->b->arena, sizeof(*s->wish) * n);
+	for (int step = 0; step < STEPS; step++) {
+		memset(next, 0, sizeof(*next) * n);
+		for (uint32_t k = 0; k < s->hints.n; k++) {
+			const struct hint *h = &s->hints.v[k];
+			if (!h->other)
+				next[h->v][h->reg] += h->weight;
+			for (unsigned r = 0; h->other && h->weight > 0 && r < 10; r++) {
+				float w = s->wish[h->other][r] / 2;
+				next[h->v][r] += w < h->weight ? w : h->weight;
+			}
+		}
+		memcpy(s->wish, next, sizeof(*next) * n);
+	}
+}
+
 static void ra_hints(struct ra *s)
 {
 	struct func *f = s->b->f;
@@ -166,23 +192,22 @@ static void ra_hints(struct ra *s)
 			k++;
 		s->hint_at[v] = k;
 	}
+	ra_wishes(s);
 }
 
 /* The best of the registers in `free`: most moves saved; then those that calls clobber, to leave r6-r9 to others. */
 static unsigned ra_best(const struct ra *s, ref v, unsigned free)
 {
-	static const uint8_t order[] = { 1, 2, 3, 4, 0, 6, 7, 8, 9 };
-	float saved[10] = { 0 };
+	static const uint8_t order[] = { 4, 3, 2, 1, 0, 6, 7, 8, 9 };
+	float saved[10];
+	for (unsigned r = 0; r < 10; r++)
+		saved[r] = s->wish[v][r] / 16;
 	for (uint32_t k = s->hint_at[v]; k < s->hint_at[v + 1]; k++) {
 		const struct hint *h = &s->hints.v[k];
 		if (!h->other)
 			saved[h->reg] += h->weight;
 		else if (s->b->loc[h->other].kind == LOC_REG)
 			saved[s->b->loc[h->other].reg] += h->weight;
-		else /* where the other would like to be: a look one step ahead */
-			for (uint32_t q = s->hint_at[h->other]; q < s->hint_at[h->other + 1] && q < s->hint_at[h->other] + 8; q++)
-				if (!s->hints.v[q].other && s->hints.v[q].reg < 10)
-					saved[s->hints.v[q].reg] += 0.1f;
 	}
 	unsigned best = 10;
 	for (unsigned k = 0; k < sizeof(order); k++)
@@ -277,6 +302,8 @@ static bool ra_check_r0(struct ra *s, const struct cand *cands, uint32_t n)
 				continue;
 			/* a jump reads at its own position, its PHI copies at the block's end */
 			uint32_t p = b->pos[r], e = j + 1 == x->ins.n ? b->block_end[b->layout.v[k]] : p + POS_DEF;
+			if (back_ins(b, r)->op >= OP_SDIV && back_ins(b, r)->op <= OP_SMOD)
+				e = p + POS_CLOBBER; /* the result may be there */
 			bits_set(need, (struct seg){ p, e });
 			bits_set(s->busy[R0], (struct seg){ p, e });
 			if (back_ins(b, r)->op == OP_JMP) { /* nor may a PHI that is copied there be in r0 */
@@ -320,18 +347,19 @@ void back_allocate(struct back *b)
 		if (!b->live[r].n_uses || b->fused[r])
 			continue;
 		bool remat = back_is_remat(f, r);
-		b->loc[r].kind = remat ? LOC_REMAT : LOC_REG; /* what back_needs_r0 supposes until we know better */
+		/* what back_needs_r0 supposes until we know better */
+		b->loc[r].kind = remat && ra_gain(b, r) <= 0 ? LOC_REMAT : LOC_REG;
 		if (!remat)
 			cands[n++] = (struct cand){ r, ra_gain(b, r) };
 	}
 	n_values = n;
 	for (ref r = 1; r < f->ins.n; r++)
-		if (b->loc[r].kind == LOC_REMAT && ra_gain(b, r) > 0)
+		if (b->loc[r].kind == LOC_REG && back_is_remat(f, r))
 			cands[n++] = (struct cand){ r, ra_gain(b, r) };
 	ra_hints(&s);
 	ra_check_r0(&s, NULL, 0);
-	for (uint32_t k = 0; k < n_values; k++)
-		b->loc[cands[k].v].kind = LOC_NONE;
+	for (uint32_t k = 0; k < n; k++)
+		b->loc[cands[k].v].kind = k < n_values ? LOC_NONE : LOC_REMAT;
 	if (n_values)
 		qsort(cands, n_values, sizeof(*cands), cand_cmp);
 	if (n > n_values)

@@ -75,7 +75,7 @@ static uint8_t *branch_escapes(struct func *f)
 	return out;
 }
 
-/* A block of PHIs, constants and at most one comparison that end in a branch on them; its values stay inside. */
+/* A block of PHIs, constants and comparisons that ends in a branch on them; its values stay inside. */
 static bool branch_is_test(const struct func *f, uint32_t b, const uint8_t *escapes)
 {
 	const struct block *x = &f->blocks.v[b];
@@ -90,18 +90,25 @@ static bool branch_is_test(const struct func *f, uint32_t b, const uint8_t *esca
 	return true;
 }
 
-/* The constant that a value of block b has when it is entered from its q-th predecessor. */
+/* The constant that a PHI of block b has when it is entered from its q-th predecessor, or that a constant is. */
+static bool branch_constant(const struct func *f, uint32_t b, ref v, uint32_t q, int64_t *ret)
+{
+	const struct ins *i = &f->ins.v[v];
+	if (i->op == OP_PHI && i->blk == b)
+		i = &f->ins.v[f->phis.v[i->aux + q]];
+	*ret = i->imm;
+	return i->op == OP_CONST;
+}
+
+/* The same for the condition: a PHI, or one comparison of it. */
 static bool branch_value(const struct func *f, uint32_t b, ref v, uint32_t q, int64_t *ret)
 {
 	const struct ins *i = &f->ins.v[v];
 	int64_t x, y;
-	if (i->op == OP_PHI && i->blk == b)
-		i = &f->ins.v[f->phis.v[i->aux + q]];
-	else if (fold_is_compare(i->op) && i->blk == b)
-		return branch_value(f, b, i->a[0], q, &x) && branch_value(f, b, i->a[1], q, &y) &&
-		       fold_eval((enum ir_op)i->op, 8, x, y, ret);
-	*ret = i->imm;
-	return i->op == OP_CONST;
+	if (!fold_is_compare(i->op) || i->blk != b)
+		return branch_constant(f, b, v, q, ret);
+	return branch_constant(f, b, i->a[0], q, &x) && branch_constant(f, b, i->a[1], q, &y) &&
+	       fold_eval((enum ir_op)i->op, 8, x, y, ret);
 }
 
 /* Lead the edge p -> b (p is b's q-th predecessor) on to `to`. */
