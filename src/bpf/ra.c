@@ -34,6 +34,8 @@ struct ra {
 	size_t words;
 	VEC(struct hint) hints;
 	uint32_t *hint_at; /* by value: first of its hints; one more than there are values */
+	bool roomy; /* r6-r9 are more than enough for what lives across calls */
+	uint64_t *claim[5]; /* r0..r4: where somebody lives who wants just this one and could have it */
 	float (*wish)[10]; /* by value: how much it and, fainter, those that it wants to be with would like each register */
 };
 
@@ -195,20 +197,87 @@ static void ra_hints(struct ra *s)
 	ra_wishes(s);
 }
 
-/* The best of the registers in `free`: most moves saved; then those that calls clobber, to leave r6-r9 to others. */
+/* After calls and r0's other uses are marked, before anybody has a register. */
+static void ra_claims(struct ra *s)
+{
+	for (unsigned r = R0; r <= R4; r++)
+		s->claim[r] = arena_array(s->b->arena, uint64_t, s->words);
+	for (uint32_t k = 0; k < s->hints.n; k++) {
+		const struct hint *h = &s->hints.v[k];
+		if (!h->other && h->reg <= R4 && !ra_any(s, s->busy[h->reg], h->v))
+			ra_occupy(s, s->claim[h->reg], h->v);
+	}
+}
+
+/* How many values live across the busiest call? */
+static uint32_t ra_most_across(const struct ra *s, const struct cand *cands, uint32_t n)
+{
+	const struct back *b = s->b;
+	int32_t *change = arena_array(b->arena, int32_t, b->calls.n + 1), now = 0, most = 0;
+	for (uint32_t k = 0; k < n; k++) {
+		const struct live *l = &b->live[cands[k].v];
+		for (uint32_t q = 0; q < l->n_segs; q++) {
+			struct seg g = b->segs.v[l->seg + q];
+			uint32_t at[2] = { 0, 0 }; /* the first call in it, the first behind it */
+			for (unsigned side = 0; side < 2; side++) {
+				uint32_t lo = 0, hi = b->calls.n;
+				while (lo < hi) {
+					uint32_t mid = (lo + hi) / 2;
+					if (b->calls.v[mid] + POS_CLOBBER < (side ? g.to : g.from))
+						lo = mid + 1;
+					else
+						hi = mid;
+				}
+				at[side] = lo;
+			}
+			change[at[0]]++;
+			change[at[1]]--;
+		}
+	}
+	for (uint32_t k = 0; k < b->calls.n; k++) {
+		now += change[k];
+		most = now > most ? now : most;
+	}
+	return (uint32_t)most;
+}
+
+/* Registers of `allowed` that are free wherever v lives. */
+static unsigned ra_free(const struct ra *s, ref v, unsigned allowed)
+{
+	unsigned free = 0;
+	for (unsigned r = 0; r < 10; r++)
+		if ((allowed >> r & 1) && !ra_any(s, s->busy[r], v))
+			free |= 1u << r;
+	return free;
+}
+
+/*
+ * The best of the registers in `free`: most moves saved, now or when its partners get theirs, and not in the way of
+ * others; then those that calls clobber, to leave r6-r9 to others, and among these those wanted least for arguments.
+ */
 static unsigned ra_best(const struct ra *s, ref v, unsigned free)
 {
 	static const uint8_t order[] = { 4, 3, 2, 1, 0, 6, 7, 8, 9 };
 	float saved[10];
+	unsigned direct = 0, partners = 0;
 	for (unsigned r = 0; r < 10; r++)
 		saved[r] = s->wish[v][r] / 16;
 	for (uint32_t k = s->hint_at[v]; k < s->hint_at[v + 1]; k++) {
 		const struct hint *h = &s->hints.v[k];
-		if (!h->other)
+		if (!h->other) {
 			saved[h->reg] += h->weight;
-		else if (s->b->loc[h->other].kind == LOC_REG)
+			direct |= 1u << h->reg;
+		} else if (s->b->loc[h->other].kind == LOC_REG) {
 			saved[s->b->loc[h->other].reg] += h->weight;
+		} else if (s->roomy && s->b->loc[h->other].kind == LOC_NONE && h->weight > 0 && partners++ < 4) {
+			unsigned common = ra_free(s, h->other, free);
+			for (unsigned r = 0; r < 10; r++)
+				saved[r] += common >> r & 1 ? h->weight / 2 : 0;
+		}
 	}
+	for (unsigned r = R0; r <= R4; r++)
+		if (!(direct >> r & 1) && ra_any(s, s->claim[r], v))
+			saved[r] -= 0.5f;
 	unsigned best = 10;
 	for (unsigned k = 0; k < sizeof(order); k++)
 		if ((free >> order[k] & 1) && (best == 10 || saved[order[k]] > saved[best]))
@@ -218,10 +287,7 @@ static unsigned ra_best(const struct ra *s, ref v, unsigned free)
 
 static bool ra_assign(struct ra *s, ref v, unsigned allowed)
 {
-	unsigned free = 0;
-	for (unsigned r = 0; r < 10; r++)
-		if ((allowed >> r & 1) && !ra_any(s, s->busy[r], v))
-			free |= 1u << r;
+	unsigned free = ra_free(s, v, allowed);
 	if (!free)
 		return false;
 	unsigned r = ra_best(s, v, free);
@@ -358,6 +424,8 @@ void back_allocate(struct back *b)
 			cands[n++] = (struct cand){ r, ra_gain(b, r) };
 	ra_hints(&s);
 	ra_check_r0(&s, NULL, 0);
+	ra_claims(&s);
+	s.roomy = ra_most_across(&s, cands, n_values) < 4;
 	for (uint32_t k = 0; k < n; k++)
 		b->loc[cands[k].v].kind = k < n_values ? LOC_NONE : LOC_REMAT;
 	if (n_values)
