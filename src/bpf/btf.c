@@ -4,7 +4,6 @@
  * for callbacks) and line info, so that the verifier's log and the kernel's
  * own dumps show the script's source. Format: Documentation/bpf/btf.rst.
  */
-#include <ctype.h>
 #include <linux/btf.h>
 
 #include "bpf/code.h"
@@ -36,6 +35,11 @@ static void btf_type(struct blob *b, uint32_t name, uint32_t kind, uint32_t vlen
 	blob_add(b, &t, sizeof(t));
 }
 
+static bool btf_is_name_char(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
 static uint32_t btf_source_line(struct blob *strs, const struct source *s, uint32_t line)
 {
 	const char *p = s->text.s, *end = p + s->text.len;
@@ -49,7 +53,7 @@ static uint32_t btf_source_line(struct blob *strs, const struct source *s, uint3
 	if (n >= sizeof(text))
 		n = sizeof(text) - 1;
 	for (size_t i = 0; i < n; i++)
-		text[i] = isprint((unsigned char)p[i]) ? p[i] : ' ';
+		text[i] = p[i] >= ' ' && p[i] < 127 ? p[i] : ' ';
 	return blob_str(strs, text, n);
 }
 
@@ -91,8 +95,10 @@ int bpf_make_btf(struct arena *a, const struct bpf_code *c, struct func *const *
 		const struct func *f = funcs[c->subprogs.v[k].fn];
 		char name[128];
 		size_t n = 0;
+		if ((f->name[0] >= '0' && f->name[0] <= '9') || !f->name[0])
+			name[n++] = '_';
 		for (const char *p = f->name; *p && n + 1 < sizeof(name); p++)
-			name[n++] = isalnum((unsigned char)*p) ? *p : '_';
+			name[n++] = btf_is_name_char(*p) ? *p : '_';
 		btf_type(&types, 0, BTF_KIND_FUNC_PROTO, f->n_args, 1);
 		for (uint32_t j = 0; j < f->n_args; j++) {
 			struct btf_param p = { .name_off = arg, .type = 2 };

@@ -731,8 +731,8 @@ static void emit_body(struct emit *e)
 	struct func *f = b->f;
 	e->first = e->code->insns.n;
 	e->span = f->span;
-	e->jumps.n = e->islands.n = e->rets.n = 0;
-	e->next_island = e->targets.n ? e->first + 8000 : ~0u;
+	e->jumps.n = e->rets.n = e->n_islands = 0;
+	e->next_island = e->b->target->cpu_v4 ? ~0u : e->first + 8000;
 	emit_touch(e);
 	emit_arguments(e);
 	for (uint32_t k = 0; k < b->layout.n && !b->error; k++) {

@@ -8,9 +8,13 @@
 struct jump {
 	uint32_t insn, block;
 };
-struct island { /* jump.c: unconditional jumps on the way to far blocks */
-	uint32_t first; /* instruction of the jump to targets[0]; the others follow */
-	uint32_t n;
+struct island_slot {
+	uint32_t block; /* where it leads, */
+	uint32_t next;  /* by way of this island + 1; 0 = at once */
+};
+struct island { /* jump.c: unconditional jumps on the way to far blocks; a place for them only, if there are none */
+	uint32_t first; /* instruction of slots[0]; the others follow */
+	VEC(struct island_slot) slots;
 };
 struct emit_ret { /* `r0 = constant; exit` */
 	int64_t imm;
@@ -27,11 +31,11 @@ struct emit {
 	VEC(struct emit_ret) rets;
 	bool may_r0;          /* the instruction being emitted may write r0 */
 	VEC(struct jump) jumps;
-	/* what the attempt before this one found too far away */
-	VEC(uint8_t) far;         /* by jump, in order of emission: use the long form */
-	VEC(uint32_t) targets;    /* blocks that islands lead to */
+	/* what the attempts before this one found too far away */
+	VEC(uint32_t) far;            /* by jump, in order of emission: 0, or the long form, or the island to go by + 1 */
 	VEC(struct island) islands;
-	uint32_t next_island;     /* instruction behind which to place one; ~0u = none */
+	uint32_t n_islands;           /* passed in this attempt */
+	uint32_t next_island;         /* instruction behind which the next one lies; ~0u = none */
 };
 
 uint32_t put(struct emit *e, uint8_t code, unsigned dst, unsigned src, int16_t off, int32_t imm);
