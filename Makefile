@@ -66,16 +66,16 @@ demo:
 	@SONDE=./sonde sh scripts/demo
 
 # --- tests: each suite is a folder of test/ with a `run` script; test/run runs them and sums up.
-check: sonde asan layers-build
+check: sonde $(BUILD)/libsonde.a asan layers-build
 	@SONDE=$(CURDIR)/sonde SONDE_ASAN=$(CURDIR)/build-asan/sonde BUILD=$(CURDIR)/$(BUILD) CC='$(CC)' sh test/run
 
 asan:
-	$(MAKE) BUILD=build-asan SANITIZE=1 build-asan/sonde
+	$(MAKE) BUILD=build-asan SANITIZE=1 build-asan/sonde build-asan/libsonde.a
 
 # The suites that need no kernel, with the sanitised program only.
 check-asan: asan
 	@SONDE=$(CURDIR)/build-asan/sonde SONDE_ASAN=$(CURDIR)/build-asan/sonde BUILD=$(CURDIR)/build-asan CC='$(CC)' \
-		sh test/run layers unit parse sema ir bpf lower kern out exec fuzz
+		sh test/run layers unit parse sema ir bpf lower kern probe out exec fuzz
 
 fuzz: asan
 	@FUZZ_SECONDS=$${FUZZ_SECONDS:-600} SONDE=$(CURDIR)/build-asan/sonde SONDE_ASAN=$(CURDIR)/build-asan/sonde \
