@@ -94,6 +94,6 @@ struct emit_out {
 	VEC(struct fn_ref) fn_refs;
 };
 bool back_needs_r0(const struct back *b, ref r); /* emit.c writes r0 for r although r's value is not there */
-void back_emit(struct back *b, struct emit_out *out); /* emit.c */
+void back_emit(struct back *b, struct emit_out *out); /* body.c */
 
 #endif

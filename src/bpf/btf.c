@@ -60,19 +60,26 @@ static uint32_t btf_source_line(struct blob *strs, const struct source *s, uint3
 static void btf_lines(struct blob *strs, const struct bpf_code *c, const struct diags *d, struct arena *a, struct bpf_btf *ret)
 {
 	struct blob lines = { .a = a };
-	uint32_t file = blob_str(strs, "sonde", 5), last_line = 0, last_text = 0;
+	struct {
+		const struct source *s;
+		uint32_t line, text;
+	} known[64] = { 0 }; /* texts that are there already, by line */
+	uint32_t file = blob_str(strs, "sonde", 5), last = 0, last_line = 1;
 	for (uint32_t k = 0; k < c->lines.n; k++) {
 		const struct source *s;
-		uint32_t line = 1, col = 0;
+		uint32_t line = last_line, col = 0;
 		struct bpf_line_info li = { .insn_off = c->lines.v[k].insn, .file_name_off = file };
 		if (diag_locate(d, c->lines.v[k].span.lo, &s, &line, &col)) {
-			if (line != last_line || !last_text)
-				last_text = btf_source_line(strs, s, line);
+			uint32_t h = line % 64;
+			if (known[h].s != s || known[h].line != line) {
+				known[h].s = s;
+				known[h].line = line;
+				known[h].text = btf_source_line(strs, s, line);
+			}
+			last = known[h].text;
 			last_line = line;
-		} else if (!last_text) {
-			last_text = blob_str(strs, "", 0);
 		}
-		li.line_off = last_text;
+		li.line_off = last; /* offset 0 is the empty string */
 		li.line_col = line << 10 | (col > 1023 ? 1023 : col);
 		blob_add(&lines, &li, sizeof(li));
 	}

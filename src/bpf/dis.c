@@ -8,8 +8,18 @@ static const char *const dis_alu[16] = { "+=", "-=", "*=", "/=", "|=", "&=", "<<
 static const char *const dis_jmp[16] = { "goto", "==", ">", ">=", "&", "!=", "s>", "s>=", "call", "exit", "<", "<=", "s<", "s<=" };
 static const char *const dis_size[4] = { "u32", "u16", "u8", "u64" };
 
-static void dis_one(const struct bpf_insn *i, uint32_t at, struct buf *o)
+/* The function that begins at an instruction. */
+static const char *dis_function(const struct bpf_code *c, struct func *const *funcs, int64_t insn)
 {
+	for (uint32_t k = 0; k < c->subprogs.n; k++)
+		if (c->subprogs.v[k].insn == insn)
+			return funcs[c->subprogs.v[k].fn]->name;
+	return "?";
+}
+
+static void dis_one(const struct bpf_code *c, struct func *const *funcs, uint32_t at, struct buf *o)
+{
+	const struct bpf_insn *i = &c->insns.v[at];
 	unsigned cls = BPF_CLASS(i->code), op = BPF_OP(i->code) >> 4;
 	char r = cls == BPF_ALU || cls == BPF_JMP32 ? 'w' : 'r';
 	const char *sz = dis_size[BPF_SIZE(i->code) >> 3];
@@ -46,7 +56,9 @@ static void dis_one(const struct bpf_insn *i, uint32_t at, struct buf *o)
 		if (op == BPF_EXIT >> 4)
 			buf_adds(o, "exit");
 		else if (op == BPF_CALL >> 4 && i->src_reg == BPF_PSEUDO_CALL)
-			buf_addf(o, "call pc%+d", i->imm);
+			buf_addf(o, "call %s", dis_function(c, funcs, (int64_t)at + 1 + i->imm));
+		else if (op == BPF_CALL >> 4 && i->src_reg == BPF_PSEUDO_KFUNC_CALL)
+			buf_addf(o, "call kfunc#%d", i->imm);
 		else if (op == BPF_CALL >> 4)
 			buf_addf(o, "call %s#%d", ir_helper_name(i->imm) ? ir_helper_name(i->imm) : "helper", i->imm);
 		else if (op == BPF_JA)
@@ -96,7 +108,7 @@ void bpf_disassemble(const struct bpf_code *c, struct func *const *funcs, const 
 				buf_addf(o, "r%u = %s%s", i->dst_reg, c->relocs.v[rel].kind == REL_MAPVAL ? "&" : "map ",
 					 map_name(arg, c->relocs.v[rel].index));
 			else if (i->src_reg == BPF_PSEUDO_FUNC)
-				buf_addf(o, "r%u = func pc%+d", i->dst_reg, i->imm);
+				buf_addf(o, "r%u = func %s", i->dst_reg, dis_function(c, funcs, (int64_t)k + 1 + i->imm));
 			else
 				buf_addf(o, "r%u = 0x%llx", i->dst_reg,
 					 (unsigned long long)(uint32_t)i->imm | (unsigned long long)(uint32_t)i[1].imm << 32);
@@ -104,7 +116,7 @@ void bpf_disassemble(const struct bpf_code *c, struct func *const *funcs, const 
 				buf_addf(o, " + %u", c->relocs.v[rel].addend);
 			k++;
 		} else {
-			dis_one(i, k, o);
+			dis_one(c, funcs, k, o);
 		}
 		buf_addc(o, '\n');
 	}

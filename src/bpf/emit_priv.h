@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Shared by emit.c (instructions), move.c (values into registers, parallel copies) and jump.c (branches, long ones). */
+/* Shared by emit.c (instructions), body.c (functions), move.c (values into registers, parallel copies) and jump.c (branches, long ones). */
 #ifndef SONDE_BPF_EMIT_PRIV_H
 #define SONDE_BPF_EMIT_PRIV_H
 
@@ -43,6 +43,10 @@ void put_mov(struct emit *e, unsigned dst, unsigned src);
 uint32_t put_jump(struct emit *e, unsigned op, unsigned reg, int32_t imm); /* 64-bit, to be landed */
 void put_land(struct emit *e, uint32_t jump);
 uint8_t mem_size(unsigned w);
+
+/* emit.c */
+bool emit_is_silent(const struct back *b, ref r);       /* nothing is emitted where it stands */
+void emit_one(struct emit *e, ref r, uint32_t next);    /* next: the block behind this one */
 
 /* move.c */
 struct copy {

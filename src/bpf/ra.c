@@ -64,8 +64,11 @@ static uint64_t bits_mask(uint32_t w, uint32_t from, uint32_t to)
 
 static bool bits_any(const uint64_t *map, struct seg s)
 {
-	for (uint32_t w = s.from / 64; w <= s.to / 64; w++)
-		if (map[w] & bits_mask(w, s.from, s.to))
+	uint32_t first = s.from / 64, last = s.to / 64;
+	if ((map[first] & bits_mask(first, s.from, s.to)) || (map[last] & bits_mask(last, s.from, s.to)))
+		return true;
+	for (uint32_t w = first + 1; w < last; w++)
+		if (map[w])
 			return true;
 	return false;
 }

@@ -11,7 +11,7 @@
  * (the disassembly), `old-code` (for a processor before cpu v4), `run` (what the interpreter returns; the context holds
  * 1, 2, 3 ... in 8-byte words). Without one of them the functions are printed. After `refuses` stands the error of the
  * parser, the IR's verifier or the back end. Lines with `#` before the functions are comments. Cases run in the interpreter
- * are also given to the kernel where that is possible (-k).
+ * are also given to the kernel with -k; -p asks whether that is possible.
  * -u prints the file with what the cases give now: to be judged before it takes the place of the old one.
  */
 #include "../bpf/machine.h"
@@ -65,33 +65,32 @@ static const char *map_name(void *arg, uint32_t index)
 	return arena_printf(arg, "map%u", index);
 }
 
+static void fill(struct machine *m)
+{
+	memset(m, 0, sizeof(*m));
+	for (unsigned k = 0; k < MACHINE_CTX / 8; k++)
+		m->ctx[k * 8] = (uint8_t)(k + 1);
+}
+
 static void run_code(struct golden *g, struct one *c, const struct bpf_code *code)
 {
-	static struct machine m;
-	for (int kernel = 0; kernel < 1 + g->kernel; kernel++) {
-		memset(&m, 0, sizeof(m));
-		for (unsigned k = 0; k < MACHINE_CTX / 8; k++)
-			m.ctx[k * 8] = (uint8_t)(k + 1);
-		if (!kernel) {
-			if (!machine_interpret(&m, code)) {
-				refuse(c, m.error);
-				return;
-			}
-			buf_addf(&c->out, "0x%llx\n", (unsigned long long)m.ret);
-			continue;
-		}
-		uint64_t want = m.ret;
-		int map = machine_new_map(MACHINE_MAP), fd = machine_load(&m, &c->a, code, c->funcs, map, NULL);
-		machine_interpret(&m, code);
-		want = m.ret;
-		memset(m.map, 0, sizeof(m.map));
-		if (fd < 0)
-			refuse(c, m.error);
-		else if (!machine_test_run(&m, fd, map) || m.ret != (uint32_t)want)
-			refuse(c, m.error ? m.error : "the kernel gives something else");
-		close(fd);
-		close(map);
+	static struct machine m, k;
+	fill(&m);
+	if (!machine_interpret(&m, code)) {
+		refuse(c, m.error);
+		return;
 	}
+	buf_addf(&c->out, "0x%llx\n", (unsigned long long)m.ret);
+	if (!g->kernel)
+		return;
+	fill(&k);
+	int map = machine_new_map(MACHINE_MAP), fd = machine_load(&k, &c->a, code, c->funcs, map, NULL);
+	if (fd < 0 || !machine_test_run(&k, fd, map))
+		refuse(c, k.error);
+	else if (k.ret != (uint32_t)m.ret || memcmp(k.map, m.map, MACHINE_MAP) != 0)
+		refuse(c, "the kernel gives something else");
+	close(fd);
+	close(map);
 }
 
 static void work(struct golden *g, struct one *c)
@@ -207,6 +206,8 @@ int main(int argc, char **argv)
 			g.update = true;
 		else if (!strcmp(argv[k], "-k"))
 			g.kernel = true;
+		else if (!strcmp(argv[k], "-p")) /* may we use the kernel? */
+			return machine_new_map(MACHINE_MAP) < 0;
 		else
 			do_file(&g, argv[k]);
 	}
