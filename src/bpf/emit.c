@@ -396,8 +396,6 @@ static void emit_load(struct emit *e, ref r, const struct ins *i)
 	unsigned base = emit_base(e, i->a[0], &off, i->w, R5), d = emit_dst(e, r, R5);
 	bool sx = i->op == OP_LOADS && i->w < 8;
 	uint8_t mode = sx && e->b->target->cpu_v4 ? 0x80 /* BPF_MEMSX */ : BPF_MEM;
-	if (sx && back_ins(e->b, i->a[0])->ty == TY_CTX)
-		mode = BPF_MEM; /* context accesses may be rewritten: no sign-extending form */
 	put(e, BPF_LDX | mode | mem_size(i->w), d, base, (int16_t)off, 0);
 	if (sx && mode == BPF_MEM)
 		put_sign_extend(e, d, d, i->w * 8u);
