@@ -17,8 +17,10 @@ static void emit_arguments(struct emit *e)
 			const struct ins *i = &f->ins.v[x->ins.v[j]];
 			const struct loc *l = &b->loc[x->ins.v[j]];
 			if (i->op == OP_ARG && (l->kind == LOC_REG || l->kind == LOC_SPILL))
-				vec_push(b->arena, &c, ((struct copy){ .src = x->ins.v[j], .dst = *l,
-								       .from = { LOC_REG, (uint8_t)(R1 + i->imm), 0 } }));
+				vec_push(b->arena, &c,
+					 ((struct copy){ .src = x->ins.v[j],
+							 .dst = *l,
+							 .from = { LOC_REG, (uint8_t)(R1 + i->imm), 0 } }));
 		}
 	}
 	e->may_r0 = true;
@@ -47,7 +49,8 @@ static bool emit_phis_in_place(const struct back *b, uint32_t from, uint32_t to)
 	while (pred < x->preds.n && x->preds.v[pred] != from)
 		pred++;
 	for (uint32_t k = 0; k < x->ins.n && back_ins(b, x->ins.v[k])->op == OP_PHI; k++) {
-		const struct loc *l = &b->loc[x->ins.v[k]], *v = &b->loc[b->f->phis.v[back_ins(b, x->ins.v[k])->aux + pred]];
+		const struct loc *l = &b->loc[x->ins.v[k]],
+				 *v = &b->loc[b->f->phis.v[back_ins(b, x->ins.v[k])->aux + pred]];
 		if (l->kind == LOC_NONE)
 			continue;
 		if (l->kind != v->kind || (l->kind == LOC_REG ? l->reg != v->reg : l->off != v->off))
@@ -92,7 +95,8 @@ static bool emit_same_return(struct emit *e, uint32_t blk, uint32_t prev)
 {
 	struct back *b = e->b;
 	const struct block *x = &b->f->blocks.v[blk];
-	const struct ins *t = back_ins(b, vec_last(&x->ins)), *p = prev ? back_ins(b, vec_last(&b->f->blocks.v[prev].ins)) : NULL;
+	const struct ins *t = back_ins(b, vec_last(&x->ins)),
+			 *p = prev ? back_ins(b, vec_last(&b->f->blocks.v[prev].ins)) : NULL;
 	if (t->op != OP_RET || back_ins(b, t->a[0])->op != OP_CONST || b->loc[t->a[0]].kind == LOC_REG || !p)
 		return false;
 	if (p->op != OP_RET && (e->alias[p->t] == blk || (p->op == OP_BR && e->alias[p->f] == blk)))

@@ -57,7 +57,8 @@ static uint32_t btf_source_line(struct blob *strs, const struct source *s, uint3
 	return blob_str(strs, text, n);
 }
 
-static void btf_lines(struct blob *strs, const struct bpf_code *c, const struct diags *d, struct arena *a, struct bpf_btf *ret)
+static void btf_lines(struct blob *strs, const struct bpf_code *c, const struct diags *d, struct arena *a,
+		      struct bpf_btf *ret)
 {
 	struct blob lines = { .a = a };
 	struct {
@@ -87,7 +88,8 @@ static void btf_lines(struct blob *strs, const struct bpf_code *c, const struct 
 	ret->n_line_info = c->lines.n;
 }
 
-int bpf_make_btf(struct arena *a, const struct bpf_code *c, struct func *const *funcs, const struct diags *d, struct bpf_btf *ret)
+int bpf_make_btf(struct arena *a, const struct bpf_code *c, struct func *const *funcs, const struct diags *d,
+		 struct bpf_btf *ret)
 {
 	struct blob types = { .a = a }, strs = { .a = a }, infos = { .a = a };
 	memset(ret, 0, sizeof(*ret));
@@ -111,7 +113,8 @@ int bpf_make_btf(struct arena *a, const struct bpf_code *c, struct func *const *
 			struct btf_param p = { .name_off = arg, .type = 2 };
 			blob_add(&types, &p, sizeof(p));
 		}
-		btf_type(&types, blob_str(&strs, name, n), BTF_KIND_FUNC, k ? BTF_FUNC_STATIC : BTF_FUNC_GLOBAL, id + 1);
+		btf_type(&types, blob_str(&strs, name, n), BTF_KIND_FUNC, k ? BTF_FUNC_STATIC : BTF_FUNC_GLOBAL,
+			 id + 1);
 		id += 2;
 		struct bpf_func_info fi = { .insn_off = c->subprogs.v[k].insn, .type_id = id };
 		blob_add(&infos, &fi, sizeof(fi));
@@ -120,8 +123,12 @@ int bpf_make_btf(struct arena *a, const struct bpf_code *c, struct func *const *
 	ret->n_func_info = c->subprogs.n;
 	if (d)
 		btf_lines(&strs, c, d, a, ret);
-	struct btf_header h = { .magic = BTF_MAGIC, .version = BTF_VERSION, .hdr_len = sizeof(h), .type_len = types.bytes.n,
-				.str_off = types.bytes.n, .str_len = strs.bytes.n };
+	struct btf_header h = { .magic = BTF_MAGIC,
+				.version = BTF_VERSION,
+				.hdr_len = sizeof(h),
+				.type_len = types.bytes.n,
+				.str_off = types.bytes.n,
+				.str_len = strs.bytes.n };
 	struct blob all = { .a = a };
 	blob_add(&all, &h, sizeof(h));
 	blob_add(&all, types.bytes.v, types.bytes.n);

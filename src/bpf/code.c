@@ -31,7 +31,8 @@ static struct reach code_reach(struct calls *s, uint32_t sub, uint32_t depth)
 		return (struct reach){ .frames = CODE_MAX_DEPTH + 1 };
 	if (me->frames)
 		return *me;
-	uint32_t from = s->c->subprogs.v[sub].insn, to = sub + 1 < s->c->subprogs.n ? s->c->subprogs.v[sub + 1].insn : s->c->insns.n;
+	uint32_t from = s->c->subprogs.v[sub].insn,
+		 to = sub + 1 < s->c->subprogs.n ? s->c->subprogs.v[sub + 1].insn : s->c->insns.n;
 	uint32_t own = (s->c->subprogs.v[sub].stack + 31) & ~31u, below = 0, frames = 0, lo = 0, hi = s->out->fn_refs.n;
 	me->open = true;
 	while (lo < hi) { /* the references of this function: they ascend */
@@ -52,10 +53,12 @@ static struct reach code_reach(struct calls *s, uint32_t sub, uint32_t depth)
 	return *me;
 }
 
-static const char *code_check(struct arena *a, struct bpf_code *c, const struct emit_out *out, uint32_t n_funcs, const char *name)
+static const char *code_check(struct arena *a, struct bpf_code *c, const struct emit_out *out, uint32_t n_funcs,
+			      const char *name)
 {
 	if (c->insns.n > CODE_MAX_INSNS)
-		return arena_printf(a, "%s has %u instructions, more than the kernel's %d", name, c->insns.n, CODE_MAX_INSNS);
+		return arena_printf(a, "%s has %u instructions, more than the kernel's %d", name, c->insns.n,
+				    CODE_MAX_INSNS);
 	if (c->subprogs.n == 1 && out->fn_refs.n == 0) /* back_allocate has checked that one */
 		return NULL;
 	struct calls s = { .c = c, .out = out };
@@ -67,8 +70,8 @@ static const char *code_check(struct arena *a, struct bpf_code *c, const struct 
 	if (r.frames > CODE_MAX_DEPTH)
 		return arena_printf(a, "%s calls deeper than %d functions, or in a circle", name, CODE_MAX_DEPTH);
 	if (r.stack > CODE_MAX_STACK)
-		return arena_printf(a, "%s and its loops need %u bytes of stack together, more than the kernel's %d", name, r.stack,
-				    CODE_MAX_STACK);
+		return arena_printf(a, "%s and its loops need %u bytes of stack together, more than the kernel's %d",
+				    name, r.stack, CODE_MAX_STACK);
 	return NULL;
 }
 
@@ -107,7 +110,8 @@ struct bpf_code *bpf_compile(struct arena *a, struct func *const *funcs, uint32_
 		for (; refs < out.fn_refs.n && !*ret_err; refs++) {
 			uint32_t fn = out.fn_refs.v[refs].fn;
 			if (fn >= n_funcs || !funcs[fn]) {
-				*ret_err = arena_printf(a, "%s calls function %u, which does not exist", funcs[todo.v[k]]->name, fn);
+				*ret_err = arena_printf(a, "%s calls function %u, which does not exist",
+							funcs[todo.v[k]]->name, fn);
 			} else if (out.fn_insn[fn] == ~0u) {
 				out.fn_insn[fn] = 0;
 				vec_push(a, &todo, fn);

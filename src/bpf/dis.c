@@ -4,8 +4,10 @@
 
 const char *ir_helper_name(int64_t id);
 
-static const char *const dis_alu[16] = { "+=", "-=", "*=", "/=", "|=", "&=", "<<=", ">>=", "neg", "%=", "^=", "=", "s>>=" };
-static const char *const dis_jmp[16] = { "goto", "==", ">", ">=", "&", "!=", "s>", "s>=", "call", "exit", "<", "<=", "s<", "s<=" };
+static const char *const dis_alu[16] = { "+=",	"-=",  "*=", "/=", "|=", "&=",	"<<=",
+					 ">>=", "neg", "%=", "^=", "=",	 "s>>=" };
+static const char *const dis_jmp[16] = { "goto", "==",	 ">",	 ">=", "&",  "!=", "s>",
+					 "s>=",	 "call", "exit", "<",  "<=", "s<", "s<=" };
 static const char *const dis_size[4] = { "u32", "u16", "u8", "u64" };
 
 /* The function that begins at an instruction. */
@@ -33,21 +35,27 @@ static void dis_one(const struct bpf_code *c, struct func *const *funcs, uint32_
 		else if (op == BPF_MOV >> 4 && i->off)
 			buf_addf(o, "%c%u = (s%d)%c%u", r, i->dst_reg, i->off, r, i->src_reg);
 		else if (BPF_SRC(i->code) == BPF_X)
-			buf_addf(o, "%c%u %s%s %c%u", r, i->dst_reg, i->off ? "s" : "", dis_alu[op] ? dis_alu[op] : "?", r, i->src_reg);
+			buf_addf(o, "%c%u %s%s %c%u", r, i->dst_reg, i->off ? "s" : "", dis_alu[op] ? dis_alu[op] : "?",
+				 r, i->src_reg);
 		else
-			buf_addf(o, "%c%u %s%s %d", r, i->dst_reg, i->off ? "s" : "", dis_alu[op] ? dis_alu[op] : "?", i->imm);
+			buf_addf(o, "%c%u %s%s %d", r, i->dst_reg, i->off ? "s" : "", dis_alu[op] ? dis_alu[op] : "?",
+				 i->imm);
 		break;
 	case BPF_LDX:
-		buf_addf(o, "r%u = *(%s%s *)(r%u %+d)", i->dst_reg, BPF_MODE(i->code) == 0x80 ? "s" : "", sz + (BPF_MODE(i->code) == 0x80),
-			 i->src_reg, i->off);
+		buf_addf(o, "r%u = *(%s%s *)(r%u %+d)", i->dst_reg, BPF_MODE(i->code) == 0x80 ? "s" : "",
+			 sz + (BPF_MODE(i->code) == 0x80), i->src_reg, i->off);
 		break;
 	case BPF_ST:
 		buf_addf(o, "*(%s *)(r%u %+d) = %d", sz, i->dst_reg, i->off, i->imm);
 		break;
 	case BPF_STX:
 		if (BPF_MODE(i->code) == BPF_ATOMIC)
-			buf_addf(o, "%slock *(%s *)(r%u %+d) %s r%u", i->imm & BPF_FETCH ? "fetch " : "", sz, i->dst_reg, i->off,
-				 (i->imm & 0xf0) == BPF_OR ? "|=" : (i->imm & 0xf0) == BPF_AND ? "&=" : "+=", i->src_reg);
+			buf_addf(o, "%slock *(%s *)(r%u %+d) %s r%u", i->imm & BPF_FETCH ? "fetch " : "", sz,
+				 i->dst_reg, i->off,
+				 (i->imm & 0xf0) == BPF_OR    ? "|="
+				 : (i->imm & 0xf0) == BPF_AND ? "&="
+							      : "+=",
+				 i->src_reg);
 		else
 			buf_addf(o, "*(%s *)(r%u %+d) = r%u", sz, i->dst_reg, i->off, i->src_reg);
 		break;
@@ -64,8 +72,8 @@ static void dis_one(const struct bpf_code *c, struct func *const *funcs, uint32_
 		else if (op == BPF_JA)
 			buf_addf(o, "goto L%u", (uint32_t)((int)at + 1 + (cls == BPF_JMP32 ? i->imm : i->off)));
 		else if (BPF_SRC(i->code) == BPF_X)
-			buf_addf(o, "if %c%u %s %c%u goto L%u", r, i->dst_reg, dis_jmp[op] ? dis_jmp[op] : "?", r, i->src_reg,
-				 (uint32_t)((int)at + 1 + i->off));
+			buf_addf(o, "if %c%u %s %c%u goto L%u", r, i->dst_reg, dis_jmp[op] ? dis_jmp[op] : "?", r,
+				 i->src_reg, (uint32_t)((int)at + 1 + i->off));
 		else
 			buf_addf(o, "if %c%u %s %d goto L%u", r, i->dst_reg, dis_jmp[op] ? dis_jmp[op] : "?", i->imm,
 				 (uint32_t)((int)at + 1 + i->off));
@@ -89,7 +97,8 @@ void bpf_disassemble(const struct bpf_code *c, struct func *const *funcs, const 
 			const struct source *s;
 			uint32_t l, col;
 			if (d && diag_locate(d, c->lines.v[line].span.lo, &s, &l, &col) && l * 65536 + col != last) {
-				uint32_t lo = c->lines.v[line].span.lo - s->base, hi = c->lines.v[line].span.hi - s->base;
+				uint32_t lo = c->lines.v[line].span.lo - s->base,
+					 hi = c->lines.v[line].span.hi - s->base;
 				hi = hi > s->text.len ? s->text.len : hi > lo + 80 ? lo + 80 : hi;
 				buf_addf(o, "; %u:%u ", l, col);
 				for (uint32_t q = lo; q < hi && s->text.s[q] != '\n'; q++)
@@ -105,13 +114,16 @@ void bpf_disassemble(const struct bpf_code *c, struct func *const *funcs, const 
 				rel++;
 			bool is = rel < c->relocs.n && c->relocs.v[rel].insn == k;
 			if (is && map_name)
-				buf_addf(o, "r%u = %s%s", i->dst_reg, c->relocs.v[rel].kind == REL_MAPVAL ? "&" : "map ",
+				buf_addf(o, "r%u = %s%s", i->dst_reg,
+					 c->relocs.v[rel].kind == REL_MAPVAL ? "&" : "map ",
 					 map_name(arg, c->relocs.v[rel].index));
 			else if (i->src_reg == BPF_PSEUDO_FUNC)
-				buf_addf(o, "r%u = func %s", i->dst_reg, dis_function(c, funcs, (int64_t)k + 1 + i->imm));
+				buf_addf(o, "r%u = func %s", i->dst_reg,
+					 dis_function(c, funcs, (int64_t)k + 1 + i->imm));
 			else
 				buf_addf(o, "r%u = 0x%llx", i->dst_reg,
-					 (unsigned long long)(uint32_t)i->imm | (unsigned long long)(uint32_t)i[1].imm << 32);
+					 (unsigned long long)(uint32_t)i->imm | (unsigned long long)(uint32_t)i[1].imm
+											<< 32);
 			if (is && c->relocs.v[rel].kind == REL_MAPVAL)
 				buf_addf(o, " + %u", c->relocs.v[rel].addend);
 			k++;

@@ -95,7 +95,8 @@ bool back_needs_r0(const struct back *b, ref r)
 	case OP_JMP:
 		return emit_phis_need_r0(b, i->blk, i->t);
 	case OP_STORE:
-		return !move_base_is_free(b, i->a[0], i->imm, i->w) && !emit_in_reg(b, i->a[1]) && !emit_stores_imm(i, back_ins(b, i->a[1]));
+		return !move_base_is_free(b, i->a[0], i->imm, i->w) && !emit_in_reg(b, i->a[1]) &&
+		       !emit_stores_imm(i, back_ins(b, i->a[1]));
 	case OP_COPY:
 		return !move_base_is_free(b, i->a[0], i->imm, i->aux) || !move_base_is_free(b, i->a[1], 0, i->aux);
 	case OP_AADD: case OP_AFADD: case OP_AFOR: case OP_AAND:
@@ -212,8 +213,8 @@ static bool emit_alu_imm(struct emit *e, ref r, unsigned op, ref x, ref y, uint8
 }
 
 /*
- * May `y op x` be emitted for `x op y`? Not for stack pointers: the verifier (seen in 6.18) forgets whose frame it is when
- * a pointer is added to a number.
+ * May `y op x` be emitted for `x op y`? Not for stack pointers: the verifier (seen in 6.18) forgets whose frame it is
+ * when a pointer is added to a number.
  */
 static bool emit_commutes(const struct back *b, unsigned op, ref x)
 {
@@ -290,7 +291,8 @@ static void emit_extend(struct emit *e, ref r, const struct ins *i)
 		put(e, BPF_ALU64 | BPF_AND | BPF_K, d, 0, 0, (int32_t)((1u << bits) - 1));
 	} else if (i->op == OP_BSWAP) {
 		emit_into(e, d, i->a[0]);
-		put(e, BPF_ALU | BPF_END | (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? BPF_TO_BE : BPF_TO_LE), d, 0, 0, (int32_t)bits);
+		put(e, BPF_ALU | BPF_END | (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? BPF_TO_BE : BPF_TO_LE), d, 0, 0,
+		    (int32_t)bits);
 	} else {
 		put_sign_extend(e, d, emit_reg(e, i->a[0], d), bits);
 	}
@@ -317,8 +319,10 @@ static uint8_t jump_code(unsigned op)
 
 static unsigned inverse_op(unsigned op)
 {
-	static const uint8_t inv[] = { [OP_EQ] = OP_NE,	  [OP_NE] = OP_EQ,   [OP_ULT] = OP_UGE, [OP_ULE] = OP_UGT, [OP_UGT] = OP_ULE,
-				       [OP_UGE] = OP_ULT, [OP_SLT] = OP_SGE, [OP_SLE] = OP_SGT, [OP_SGT] = OP_SLE, [OP_SGE] = OP_SLT };
+	static const uint8_t inv[] = {
+		[OP_EQ] = OP_NE,   [OP_NE] = OP_EQ,   [OP_ULT] = OP_UGE, [OP_ULE] = OP_UGT, [OP_UGT] = OP_ULE,
+		[OP_UGE] = OP_ULT, [OP_SLT] = OP_SGE, [OP_SLE] = OP_SGT, [OP_SGT] = OP_SLE, [OP_SGE] = OP_SLT
+	};
 	return inv[op];
 }
 
@@ -430,7 +434,8 @@ static void emit_copy_mem(struct emit *e, const struct ins *i)
 {
 	int64_t off = i->imm, soff = 0;
 	unsigned w = i->w, base = emit_base(e, i->a[0], &off, i->aux, R5);
-	bool lasting = base != R5 || move_base_is_free(e->b, i->a[1], 0, i->aux); /* else the data overwrites the address */
+	bool lasting =
+		base != R5 || move_base_is_free(e->b, i->a[1], 0, i->aux); /* else the data overwrites the address */
 	unsigned t = base == R5 ? R0 : R5, src = emit_base(e, i->a[1], &soff, i->aux, R0);
 	for (uint32_t k = 0; k < i->aux && !e->b->error; k += w) {
 		while (i->aux - k < w)
@@ -450,7 +455,8 @@ static void emit_atomic(struct emit *e, ref r, const struct ins *i)
 	bool fetch = (op_info[i->op].flags & OF_D) && e->b->loc[r].kind != LOC_NONE;
 	int32_t op = i->op == OP_AFOR ? BPF_OR : i->op == OP_AAND ? BPF_AND : BPF_ADD;
 	if ((fetch || op != BPF_ADD) && !e->b->target->atomics) {
-		e->b->error = arena_printf(e->b->arena, "%s needs atomic operations that this kernel does not have", e->b->f->name);
+		e->b->error = arena_printf(e->b->arena, "%s needs atomic operations that this kernel does not have",
+					   e->b->f->name);
 		return;
 	}
 	unsigned base = emit_base(e, i->a[0], &off, i->w, R5), scratch = base == R5 ? R0 : R5, v;
@@ -474,7 +480,9 @@ static void emit_call(struct emit *e, ref r, const struct ins *i)
 {
 	struct copy c[5];
 	for (unsigned k = 0; k < i->n; k++)
-		c[k] = (struct copy){ .src = i->a[k], .dst = { LOC_REG, (uint8_t)(R1 + k), 0 }, .from = e->b->loc[i->a[k]] };
+		c[k] = (struct copy){ .src = i->a[k],
+				      .dst = { LOC_REG, (uint8_t)(R1 + k), 0 },
+				      .from = e->b->loc[i->a[k]] };
 	/* a source in r0 has been read before only cycles are left: it cannot lie on one */
 	emit_copies(e, c, i->n, R0);
 	if (i->op == OP_CALL) {
@@ -483,7 +491,8 @@ static void emit_call(struct emit *e, ref r, const struct ins *i)
 		vec_push(e->b->arena, &e->out->fn_refs, ((struct fn_ref){ e->code->insns.n, (uint32_t)i->imm, true }));
 		put(e, BPF_JMP | BPF_CALL, 0, BPF_PSEUDO_CALL, 0, 0);
 	} else {
-		vec_push(e->b->arena, &e->code->relocs, ((struct bpf_reloc){ REL_KFUNC, e->code->insns.n, (uint32_t)i->imm, 0 }));
+		vec_push(e->b->arena, &e->code->relocs,
+			 ((struct bpf_reloc){ REL_KFUNC, e->code->insns.n, (uint32_t)i->imm, 0 }));
 		put(e, BPF_JMP | BPF_CALL, 0, BPF_PSEUDO_KFUNC_CALL, 0, 0);
 	}
 	emit_done(e, r, R0);
@@ -576,7 +585,8 @@ bool emit_is_silent(const struct back *b, ref r)
 	const struct loc *l = &b->loc[r];
 	if (b->fused[r] || i->op == OP_PHI || i->op == OP_ARG)
 		return true;
-	return (op_info[i->op].flags & OF_D) && (l->kind == LOC_NONE || l->kind == LOC_REMAT) && !(op_info[i->op].flags & OF_E);
+	return (op_info[i->op].flags & OF_D) && (l->kind == LOC_NONE || l->kind == LOC_REMAT) &&
+	       !(op_info[i->op].flags & OF_E);
 }
 
 void emit_one(struct emit *e, ref r, uint32_t next)

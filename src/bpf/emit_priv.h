@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Shared by emit.c (instructions), body.c (functions), move.c (values into registers, parallel copies) and jump.c (branches, long ones). */
+/* Shared by emit.c (instructions), body.c (functions), move.c (values into registers, parallel copies) and jump.c
+ * (branches, long ones). */
 #ifndef SONDE_BPF_EMIT_PRIV_H
 #define SONDE_BPF_EMIT_PRIV_H
 
@@ -32,7 +33,7 @@ struct emit {
 	bool may_r0;          /* the instruction being emitted may write r0 */
 	VEC(struct jump) jumps;
 	/* what the attempts before this one found too far away */
-	VEC(uint32_t) far;            /* by jump, in order of emission: 0, or the long form, or the island to go by + 1 */
+	VEC(uint32_t) far; /* by jump, in order of emission: 0, or the long form, or the island to go by + 1 */
 	VEC(struct island) islands;
 	uint32_t n_islands;           /* passed in this attempt */
 	uint32_t next_island;         /* instruction behind which the next one lies; ~0u = none */

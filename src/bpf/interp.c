@@ -98,7 +98,9 @@ static int64_t interp_sext(uint64_t v, unsigned bits)
 
 static uint64_t interp_swap(uint64_t v, int bits)
 {
-	return bits == 16 ? __builtin_bswap16((uint16_t)v) : bits == 32 ? __builtin_bswap32((uint32_t)v) : __builtin_bswap64(v);
+	return bits == 16   ? __builtin_bswap16((uint16_t)v)
+	       : bits == 32 ? __builtin_bswap32((uint32_t)v)
+			    : __builtin_bswap64(v);
 }
 
 static uint64_t interp_end(const struct bpf_insn *i, uint64_t v)
@@ -118,7 +120,8 @@ static uint64_t interp_sdiv(int64_t a, int64_t b, bool mod)
 	return (uint64_t)(mod ? a % b : a / b);
 }
 
-/* 64 bits wide; a 32-bit operation gives its operands extended as it needs them, and the result is cut by the caller. */
+/* 64 bits wide; a 32-bit operation gives its operands extended as it needs them, and the result is cut by the caller.
+ */
 static bool interp_alu(const struct bpf_insn *i, uint64_t a, uint64_t b, uint64_t *ret)
 {
 	bool narrow = BPF_CLASS(i->code) == BPF_ALU;
@@ -251,7 +254,8 @@ static int interp_call(struct bpf_interp *m, uint32_t pc, const uint64_t args[5]
 static int interp_memory(struct bpf_interp *m, struct frame *f, const struct bpf_insn *i, uint32_t pc)
 {
 	static const uint8_t sizes[4] = { 4, 2, 1, 8 };
-	unsigned n = sizes[BPF_SIZE(i->code) >> 3], cls = BPF_CLASS(i->code), base = cls == BPF_LDX ? i->src_reg : i->dst_reg;
+	unsigned n = sizes[BPF_SIZE(i->code) >> 3], cls = BPF_CLASS(i->code),
+		 base = cls == BPF_LDX ? i->src_reg : i->dst_reg;
 	uint64_t addr = f->reg[base] + (uint64_t)(int64_t)i->off;
 	if (!(f->set >> base & 1) || (cls == BPF_STX && !(f->set >> i->src_reg & 1)))
 		return interp_fail(m, pc, "register was never set");
@@ -280,7 +284,8 @@ static int interp_arith(struct bpf_interp *m, struct frame *f, const struct bpf_
 		f->reg[i->dst_reg] = interp_end(i, f->reg[i->dst_reg]);
 		return 0;
 	}
-	if (!interp_alu(i, f->reg[i->dst_reg], reg ? f->reg[i->src_reg] : (uint64_t)(int64_t)i->imm, &f->reg[i->dst_reg]))
+	if (!interp_alu(i, f->reg[i->dst_reg], reg ? f->reg[i->src_reg] : (uint64_t)(int64_t)i->imm,
+			&f->reg[i->dst_reg]))
 		return interp_fail(m, pc, "unknown instruction");
 	f->set |= 1u << i->dst_reg;
 	return 0;
@@ -337,7 +342,8 @@ static int interp_frame(struct bpf_interp *m, struct frame *f, uint32_t pc, uint
 			bool reg = BPF_SRC(i->code) == BPF_X;
 			if (!(f->set >> i->dst_reg & 1) || (reg && !(f->set >> i->src_reg & 1)))
 				err = interp_fail(m, pc, "register was never set");
-			else if (interp_jump(i, f->reg[i->dst_reg], reg ? f->reg[i->src_reg] : (uint64_t)(int64_t)i->imm))
+			else if (interp_jump(i, f->reg[i->dst_reg],
+					     reg ? f->reg[i->src_reg] : (uint64_t)(int64_t)i->imm))
 				pc = (uint32_t)((int64_t)pc + i->off);
 		} else {
 			err = interp_fail(m, pc, "unknown instruction");

@@ -143,7 +143,9 @@ bool emit_resolve(struct emit *e)
 		const struct island *x = &e->islands.v[k];
 		for (uint32_t q = 0; q < x->slots.n; q++) {
 			uint32_t block = x->slots.v[q].block, next = x->slots.v[q].next;
-			if (!jump_set(e, x->first + q, next ? e->islands.v[next - 1].first + jump_slot(e, next, block) : e->block_insn[block]))
+			if (!jump_set(e, x->first + q,
+				      next ? e->islands.v[next - 1].first + jump_slot(e, next, block)
+					   : e->block_insn[block]))
 				jump_too_far(e);
 		}
 	}

@@ -218,7 +218,8 @@ static void live_add(struct back *b, uint32_t from, uint32_t to)
 	vec_push(b->arena, &b->segs, ((struct seg){ from, to }));
 }
 
-/* One value: up from its uses. in[] and through[] hold the last value for which a block was live on entry, all through. */
+/* One value: up from its uses. in[] and through[] hold the last value for which a block was live on entry, all through.
+ */
 static void live_value(struct back *b, ref v, uint32_t *in, uint32_t *through, uint32_t *stack)
 {
 	struct func *f = b->f;

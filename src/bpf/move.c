@@ -16,10 +16,12 @@ static void put_imm64(struct emit *e, unsigned dst, unsigned pseudo, uint32_t lo
 static void put_map_value(struct emit *e, unsigned dst, uint32_t map, int64_t off)
 {
 	if (off < 0 || off > INT32_MAX) {
-		e->b->error = arena_printf(e->b->arena, "%s: offset %lld in a map value", e->b->f->name, (long long)off);
+		e->b->error =
+			arena_printf(e->b->arena, "%s: offset %lld in a map value", e->b->f->name, (long long)off);
 		return;
 	}
-	vec_push(e->b->arena, &e->code->relocs, ((struct bpf_reloc){ REL_MAPVAL, e->code->insns.n, map, (uint32_t)off }));
+	vec_push(e->b->arena, &e->code->relocs,
+		 ((struct bpf_reloc){ REL_MAPVAL, e->code->insns.n, map, (uint32_t)off }));
 	put_imm64(e, dst, BPF_PSEUDO_MAP_VALUE, 0, (uint32_t)off);
 }
 
@@ -54,7 +56,8 @@ static void emit_again(struct emit *e, unsigned dst, ref v)
 	} else if (i->op == OP_MAPVAL) {
 		put_map_value(e, dst, i->aux, i->imm);
 	} else if (i->op == OP_MAPREF) {
-		vec_push(e->b->arena, &e->code->relocs, ((struct bpf_reloc){ REL_MAP, e->code->insns.n, (uint32_t)i->imm, 0 }));
+		vec_push(e->b->arena, &e->code->relocs,
+			 ((struct bpf_reloc){ REL_MAP, e->code->insns.n, (uint32_t)i->imm, 0 }));
 		put_imm64(e, dst, BPF_PSEUDO_MAP_FD, 0, 0);
 	} else if (i->op == OP_FNREF) {
 		vec_push(e->b->arena, &e->out->fn_refs, ((struct fn_ref){ e->code->insns.n, (uint32_t)i->imm, false }));

@@ -36,7 +36,8 @@ struct ra {
 	uint32_t *hint_at; /* by value: first of its hints; one more than there are values */
 	bool roomy; /* r6-r9 are more than enough for what lives across calls */
 	uint64_t *claim[5]; /* r0..r4: where somebody lives who wants just this one and could have it */
-	float (*wish)[10]; /* by value: how much it and, fainter, those that it wants to be with would like each register */
+	float (*wish)[10];  /* by value: how much it and, fainter, those that it wants to be with would like each
+			       register */
 };
 
 static int cand_cmp(const void *x, const void *y)
@@ -119,7 +120,8 @@ static void hint_ins(struct ra *s, ref r, const struct block *x)
 	case OP_PHI:
 		for (uint32_t k = 0; k < x->preds.n; k++) {
 			const struct block *p = &f->blocks.v[x->preds.v[k]];
-			hint_pair(s, r, f->phis.v[i->aux + k], (float)(1u << (p->loop_depth > 8 ? 24 : p->loop_depth * 3)));
+			hint_pair(s, r, f->phis.v[i->aux + k],
+				  (float)(1u << (p->loop_depth > 8 ? 24 : p->loop_depth * 3)));
 		}
 		break;
 	case OP_CALL: case OP_CALLFN: case OP_KCALL:
@@ -151,7 +153,10 @@ static void hint_ins(struct ra *s, ref r, const struct block *x)
 			break;
 		hint_pair(s, r, i->a[0], w);
 		if (i->n > 1) /* the other way round only if it commutes */
-			hint_pair(s, r, i->a[1], w * ((op_info[i->op].flags & OF_C) || (i->op == OP_ADDPTR && i->ty != TY_STACK) ? 0.9f : -1.0f));
+			hint_pair(s, r, i->a[1],
+				  w * ((op_info[i->op].flags & OF_C) || (i->op == OP_ADDPTR && i->ty != TY_STACK)
+					       ? 0.9f
+					       : -1.0f));
 	}
 }
 
@@ -345,14 +350,17 @@ static void ra_stack(struct ra *s, const ref *spilled, uint32_t n)
 	struct back *b = s->b;
 	for (uint32_t k = 0; k < b->f->slots.n; k++)
 		if (b->slot_live[k].from != UINT32_MAX)
-			b->slot_off[k] = (int16_t)-(int)ra_cells(s, (b->f->slots.v[k].size + 7) / 8 + !b->f->slots.v[k].size, NOREF,
-								 &b->slot_live[k]);
+			b->slot_off[k] =
+				(int16_t)-(int)ra_cells(s, (b->f->slots.v[k].size + 7) / 8 + !b->f->slots.v[k].size,
+							  NOREF, &b->slot_live[k]);
 	for (uint32_t k = 0; k < n && b->stack <= RA_MAX_CELLS * 8; k++)
 		b->loc[spilled[k]].off = (int16_t)-(int)ra_cells(s, 1, spilled[k], NULL);
 	if (b->stack > RA_MAX_CELLS * 8)
-		b->error = arena_printf(b->arena, "%s needs more than %u bytes of stack; the kernel has 512", b->f->name, RA_MAX_CELLS * 8);
+		b->error = arena_printf(b->arena, "%s needs more than %u bytes of stack; the kernel has 512",
+					b->f->name, RA_MAX_CELLS * 8);
 	else if (b->stack > RA_CELLS * 8)
-		b->error = arena_printf(b->arena, "%s needs %u bytes of stack, more than the kernel's 512", b->f->name, b->stack);
+		b->error = arena_printf(b->arena, "%s needs %u bytes of stack, more than the kernel's 512", b->f->name,
+					b->stack);
 }
 
 /* -- all together -- */

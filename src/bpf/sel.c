@@ -17,8 +17,8 @@ bool back_is_remat(const struct func *f, ref r)
 {
 	const struct ins *i = &f->ins.v[r];
 	if (i->op == OP_ADDPTR) /* inside a slot: r10 plus a number */
-		return f->ins.v[i->a[0]].op == OP_SLOT && f->ins.v[i->a[1]].op == OP_CONST && f->ins.v[i->a[1]].imm >= 0 &&
-		       f->ins.v[i->a[1]].imm < 512;
+		return f->ins.v[i->a[0]].op == OP_SLOT && f->ins.v[i->a[1]].op == OP_CONST &&
+		       f->ins.v[i->a[1]].imm >= 0 && f->ins.v[i->a[1]].imm < 512;
 	return i->op == OP_CONST || i->op == OP_SLOT || i->op == OP_MAPREF || i->op == OP_MAPVAL || i->op == OP_FNREF;
 }
 

@@ -80,7 +80,8 @@ static bool branch_is_test(const struct func *f, uint32_t b, const uint8_t *esca
 {
 	const struct block *x = &f->blocks.v[b];
 	const struct ins *t = &f->ins.v[vec_last(&x->ins)];
-	if (t->op != OP_BR || t->t == t->f || t->t == b || t->f == b || x->preds.n < 2 || f->ins.v[x->ins.v[0]].op != OP_PHI)
+	if (t->op != OP_BR || t->t == t->f || t->t == b || t->f == b || x->preds.n < 2 ||
+	    f->ins.v[x->ins.v[0]].op != OP_PHI)
 		return false;
 	for (uint32_t k = 0; k + 1 < x->ins.n; k++) {
 		const struct ins *i = &f->ins.v[x->ins.v[k]];
@@ -165,7 +166,8 @@ static bool branch_thread(struct func *f)
 		for (uint32_t q = 0; q < f->blocks.v[b].preds.n; q++) {
 			int64_t v;
 			uint32_t p = f->blocks.v[b].preds.v[q];
-			if (p != b && branch_value(f, b, t->a[0], q, &v) && branch_thread_edge(f, p, b, q, v ? t->t : t->f)) {
+			if (p != b && branch_value(f, b, t->a[0], q, &v) &&
+			    branch_thread_edge(f, p, b, q, v ? t->t : t->f)) {
 				ir_cfg(f);
 				return true; /* what we know about uses is stale */
 			}

@@ -46,7 +46,9 @@ bool fold_eval(enum ir_op op, unsigned w, int64_t a, int64_t b, int64_t *ret)
 	case OP_ZEXT: *ret = w >= 8 ? a : (int64_t)(x & ((1ull << (w * 8)) - 1)); return true;
 	case OP_SEXT: *ret = w >= 8 ? a : (int64_t)(x << (64 - w * 8)) >> (64 - w * 8); return true;
 	case OP_BSWAP:
-		*ret = w == 2 ? __builtin_bswap16((uint16_t)x) : w == 4 ? __builtin_bswap32((uint32_t)x) : (int64_t)__builtin_bswap64(x);
+		*ret = w == 2	? __builtin_bswap16((uint16_t)x)
+		       : w == 4 ? __builtin_bswap32((uint32_t)x)
+				: (int64_t)__builtin_bswap64(x);
 		return true;
 	case OP_EQ: *ret = a == b; return true;
 	case OP_NE: *ret = a != b; return true;
@@ -110,7 +112,8 @@ static bool fold_to_const(struct ins *i, int64_t v)
 	return true;
 }
 
-/* Upper bound of an unsigned value, by its definition alone. All but BSWAP's and UMOD's are seen by the verifier, too. */
+/* Upper bound of an unsigned value, by its definition alone. All but BSWAP's and UMOD's are seen by the verifier, too.
+ */
 static uint64_t fold_umax(const struct func *f, ref r)
 {
 	const struct ins *i = fold_def(f, r);
@@ -233,7 +236,13 @@ static bool fold_const_rhs(struct fold *s, ref r, int64_t c, ref *ret_same)
 			return true;
 		}
 		if (i->op == OP_LSHR && u == 32 && x->op == OP_SHL && fold_is_const(f, x->a[1], &c1) && c1 == 32) {
-			*i = (struct ins){ .op = OP_ZEXT, .ty = TY_I64, .w = 4, .n = 1, .a = { x->a[0] }, .blk = i->blk, .span = i->span };
+			*i = (struct ins){ .op = OP_ZEXT,
+					   .ty = TY_I64,
+					   .w = 4,
+					   .n = 1,
+					   .a = { x->a[0] },
+					   .blk = i->blk,
+					   .span = i->span };
 			return true;
 		}
 		if (i->op == OP_ASHR && max <= INT64_MAX) {
@@ -274,7 +283,8 @@ static bool fold_extend(struct func *f, struct ins *i, ref *ret_same)
 	const struct ins *x = fold_def(f, i->a[0]);
 	uint64_t mask = i->w >= 8 ? UINT64_MAX : (1ull << (i->w * 8)) - 1;
 	if (i->w >= 8 || (i->op == OP_ZEXT && fold_umax(f, i->a[0]) <= mask) ||
-	    (i->op == OP_SEXT && (fold_umax(f, i->a[0]) <= mask / 2 || ((x->op == OP_LOADS || x->op == OP_SEXT) && x->w <= i->w)))) {
+	    (i->op == OP_SEXT &&
+	     (fold_umax(f, i->a[0]) <= mask / 2 || ((x->op == OP_LOADS || x->op == OP_SEXT) && x->w <= i->w)))) {
 		*ret_same = i->a[0];
 		return true;
 	}
@@ -330,8 +340,8 @@ static bool fold_one(struct fold *s, ref r, ref *ret_same)
 		return true;
 	i = &f->ins.v[r];
 	if (i->n == 2 && i->a[0] == i->a[1] && i->ty == TY_I64 && pure) {
-		if (i->op == OP_SUB || i->op == OP_XOR || i->op == OP_NE || i->op == OP_ULT || i->op == OP_UGT || i->op == OP_SLT ||
-		    i->op == OP_SGT)
+		if (i->op == OP_SUB || i->op == OP_XOR || i->op == OP_NE || i->op == OP_ULT || i->op == OP_UGT ||
+		    i->op == OP_SLT || i->op == OP_SGT)
 			return fold_to_const(i, 0);
 		if (i->op == OP_EQ || i->op == OP_ULE || i->op == OP_UGE || i->op == OP_SLE || i->op == OP_SGE)
 			return fold_to_const(i, 1);
@@ -353,7 +363,14 @@ static bool fold_one(struct fold *s, ref r, ref *ret_same)
 		i->imm = x->imm + b;
 		return true;
 	}
-	case OP_LOAD: case OP_LOADS: case OP_STORE: case OP_ZERO: case OP_COPY: case OP_AADD: case OP_AFADD: case OP_AFOR:
+	case OP_LOAD:
+	case OP_LOADS:
+	case OP_STORE:
+	case OP_ZERO:
+	case OP_COPY:
+	case OP_AADD:
+	case OP_AFADD:
+	case OP_AFOR:
 	case OP_AAND:
 		return fold_memory(f, i);
 	case OP_NEG: case OP_NOT:

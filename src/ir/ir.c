@@ -433,7 +433,8 @@ void ir_dom(struct func *f)
 		}
 	}
 	/* loop depth: natural loops of back edges, walked backwards; several back edges of one head are one loop */
-	uint32_t *stack = arena_array(f->arena, uint32_t, f->blocks.n + 1), *seen = arena_array(f->arena, uint32_t, f->blocks.n);
+	uint32_t *stack = arena_array(f->arena, uint32_t, f->blocks.n + 1),
+		 *seen = arena_array(f->arena, uint32_t, f->blocks.n);
 	for (uint32_t i = 0; i < f->order.n; i++) {
 		uint32_t head = f->order.v[i], top = 0;
 		bool loop = false;

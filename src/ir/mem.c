@@ -92,13 +92,15 @@ static void mem_find_seen(struct mem *m)
 		for (uint32_t j = 0; j < b->ins.n; j++) {
 			const struct ins *i = &f->ins.v[b->ins.v[j]];
 			uint32_t np = i->op == OP_PHI ? b->preds.n : 0;
-			bool address = i->op == OP_LOAD || i->op == OP_LOADS || i->op == OP_ZERO || i->op == OP_COPY || i->op == OP_ADDPTR;
+			bool address = i->op == OP_LOAD || i->op == OP_LOADS || i->op == OP_ZERO || i->op == OP_COPY ||
+				       i->op == OP_ADDPTR;
 			for (uint32_t q = 0; q < i->n + np; q++) {
 				ref v = q < i->n ? i->a[q] : f->phis.v[i->aux + q - i->n];
 				if (f->ins.v[v].ty != TY_STACK || address)
 					continue;
 				struct mem_addr a = mem_address(f, v, 0, 0);
-				if (a.root != ROOT_SLOT || (q == 0 && (i->op == OP_STORE || (i->op >= OP_AADD && i->op <= OP_AAND))))
+				if (a.root != ROOT_SLOT ||
+				    (q == 0 && (i->op == OP_STORE || (i->op >= OP_AADD && i->op <= OP_AAND))))
 					continue;
 				if (i->op == OP_CALL)
 					m->seen[a.id] |= SEEN_BY_CALL;

@@ -83,7 +83,8 @@ static struct str text_word(struct text *t)
 {
 	text_blanks(t);
 	const char *s = t->p;
-	while ((*t->p >= 'a' && *t->p <= 'z') || (*t->p >= 'A' && *t->p <= 'Z') || (*t->p >= '0' && *t->p <= '9') || *t->p == '_')
+	while ((*t->p >= 'a' && *t->p <= 'z') || (*t->p >= 'A' && *t->p <= 'Z') || (*t->p >= '0' && *t->p <= '9') ||
+	       *t->p == '_')
 		t->p++;
 	return (struct str){ s, (uint32_t)(t->p - s) };
 }
@@ -100,7 +101,9 @@ static bool text_number(struct text *t, int64_t *ret)
 	uint32_t digits = 0;
 	for (;; t->p++, digits++) {
 		char c = *t->p;
-		unsigned d = c >= '0' && c <= '9' ? (unsigned)(c - '0') : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a' + 10) : 99;
+		unsigned d = c >= '0' && c <= '9'   ? (unsigned)(c - '0')
+			     : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a' + 10)
+						    : 99;
 		if (d >= base)
 			break;
 		if (v > (UINT64_MAX - d) / base)
@@ -299,7 +302,8 @@ static bool text_operands(struct text *t, struct ins *i, ref r)
 	for (int k = 0; k < op_info[i->op].nargs; k++)
 		if ((k && !text_want(t, ',')) || !text_ref(t, &i->a[i->n++]))
 			return false;
-	return i->op != OP_BR || (text_want(t, ',') && text_block(t, &i->t) && text_want(t, ',') && text_block(t, &i->f));
+	return i->op != OP_BR ||
+	       (text_want(t, ',') && text_block(t, &i->t) && text_want(t, ',') && text_block(t, &i->f));
 }
 
 /* One instruction: [%N =] op[.width][:type] operands [!lo:hi] */
@@ -473,7 +477,8 @@ static bool text_place_phis(struct text *t)
 		i->op = OP_PHI;
 		i->aux = f->phis.n;
 		if (b->rpo != ~0u && b->preds.n != x->n)
-			return text_fail(t, arena_printf(t->a, "%%%u: as many operands as predecessors are needed", x->phi));
+			return text_fail(
+				t, arena_printf(t->a, "%%%u: as many operands as predecessors are needed", x->phi));
 		for (uint32_t j = 0; j < b->preds.n; j++) {
 			ref v = NOREF;
 			for (uint32_t q = x->from; q < x->from + x->n; q++)

@@ -65,8 +65,10 @@ static void sccp_visit(struct sccp *s, ref r)
 		return;
 	}
 	if (i->op == OP_JMP || i->op == OP_BR) {
-		bool t = i->op == OP_JMP || s->state[i->a[0]] == VARYING || (s->state[i->a[0]] == CONSTANT && s->val[i->a[0]]);
-		bool e = i->op == OP_BR && (s->state[i->a[0]] == VARYING || (s->state[i->a[0]] == CONSTANT && !s->val[i->a[0]]));
+		bool t = i->op == OP_JMP || s->state[i->a[0]] == VARYING ||
+			 (s->state[i->a[0]] == CONSTANT && s->val[i->a[0]]);
+		bool e = i->op == OP_BR &&
+			 (s->state[i->a[0]] == VARYING || (s->state[i->a[0]] == CONSTANT && !s->val[i->a[0]]));
 		if (t && !s->edge_t[i->blk]) {
 			s->edge_t[i->blk] = 1;
 			vec_push(f->arena, &s->blocks, i->t);

@@ -62,7 +62,8 @@ static void text_print_operands(const struct func *f, const struct ins *i, struc
 	if (text_is_memory(i->op)) {
 		buf_addf(o, " [%%%u", i->a[0]);
 		if (i->imm)
-			buf_addf(o, " %c %" PRIu64, i->imm < 0 ? '-' : '+', i->imm < 0 ? 0 - (uint64_t)i->imm : (uint64_t)i->imm);
+			buf_addf(o, " %c %" PRIu64, i->imm < 0 ? '-' : '+',
+				 i->imm < 0 ? 0 - (uint64_t)i->imm : (uint64_t)i->imm);
 		buf_addc(o, ']');
 		if (i->op == OP_COPY)
 			buf_addf(o, ", [%%%u], %u", i->a[1], i->aux);

@@ -40,7 +40,8 @@ static const char *verify_shape(struct func *f, ref r, const struct ins *i)
 		return arena_printf(f->arena, "%%%u: bad operation", r);
 	const char *name = op_info[i->op].text;
 	if (i->n > 5 || (op_info[i->op].nargs >= 0 && i->n != op_info[i->op].nargs))
-		return arena_printf(f->arena, "%%%u: %s wants %d operands, has %u", r, name, op_info[i->op].nargs, i->n);
+		return arena_printf(f->arena, "%%%u: %s wants %d operands, has %u", r, name, op_info[i->op].nargs,
+				    i->n);
 	if (f->is_ssa ? i->op == OP_GETVAR || i->op == OP_SETVAR : i->op == OP_PHI)
 		return arena_printf(f->arena, "%%%u: %s %s SSA form", r, name, f->is_ssa ? "in" : "before");
 	for (unsigned k = 0; k < i->n; k++)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * big: what golden cases are too small for. Functions whose jumps do not fit 16 bits, with `gotol` and without; values by
- * the hundred; and BTF with function and line information, which the kernel must take where we may ask it.
+ * big: what golden cases are too small for. Functions whose jumps do not fit 16 bits, with `gotol` and without; values
+ * by the hundred; and BTF with function and line information, which the kernel must take where we may ask it.
  */
 #include "../bpf/machine.h"
 
@@ -23,7 +23,8 @@ static struct func *far_function(struct arena *a, unsigned adds, unsigned diamon
 	struct func *f = func_new(a, "far");
 	struct ir_build b = { .f = f, .blk = 1 };
 	uint32_t sum = func_var(f, TY_I64, "sum"), i = func_var(f, TY_I64, "i");
-	uint32_t head = func_block(f), body = func_block(f), end = func_block(f), skip = func_block(f), next = func_block(f);
+	uint32_t head = func_block(f), body = func_block(f), end = func_block(f), skip = func_block(f),
+		 next = func_block(f);
 	ref ctx = ir_arg(&b, 0);
 	ir_setvar(&b, sum, ir_const(&b, 0));
 	ir_setvar(&b, i, ir_const(&b, 0));
@@ -90,7 +91,8 @@ static void test_far(const char *name, unsigned adds, unsigned diamonds, bool v4
 			fill(&m);
 			int fd = machine_load(&m, &a, c, &f, map, NULL);
 			check(fd >= 0, name, m.error);
-			check(fd < 0 || (machine_test_run(&m, fd, map) && m.ret == (uint32_t)far_result(adds)), name, "wrong result in the kernel");
+			check(fd < 0 || (machine_test_run(&m, fd, map) && m.ret == (uint32_t)far_result(adds)), name,
+			      "wrong result in the kernel");
 			close(fd);
 			close(map);
 		}
@@ -154,9 +156,12 @@ static void test_btf(void)
 		check(fd >= 0, "btf: load", m.error);
 		check(fd < 0 || (machine_test_run(&m, fd, map) && m.ret == 7), "btf: run", m.error);
 		struct bpf_prog_info info = { 0 };
-		union bpf_attr q = { .info = { .bpf_fd = (uint32_t)fd, .info_len = sizeof(info), .info = (uintptr_t)&info } };
-		check(fd < 0 || (machine_bpf(BPF_OBJ_GET_INFO_BY_FD, &q) == 0 && info.nr_func_info == 2 && info.nr_line_info >= 4 &&
-				 info.btf_id), "btf: the kernel's information", NULL);
+		union bpf_attr q = {
+			.info = { .bpf_fd = (uint32_t)fd, .info_len = sizeof(info), .info = (uintptr_t)&info }
+		};
+		check(fd < 0 || (machine_bpf(BPF_OBJ_GET_INFO_BY_FD, &q) == 0 && info.nr_func_info == 2 &&
+				 info.nr_line_info >= 4 && info.btf_id),
+		      "btf: the kernel's information", NULL);
 		close(fd);
 		close(map);
 	} else {
@@ -166,11 +171,13 @@ static void test_btf(void)
 	if (c) {
 		struct buf o = { 0 };
 		bpf_disassemble(c, funcs, &d, NULL, NULL, &o);
-		check(strstr(o.s, "; 2:2 @x = count()") && strstr(o.s, "; 3:3 print(1)"), "disassembly with source", o.s);
+		check(strstr(o.s, "; 2:2 @x = count()") && strstr(o.s, "; 3:3 print(1)"), "disassembly with source",
+		      o.s);
 		buf_fini(&o);
 		struct bpf_btf btf;
 		bpf_make_btf(&a, c, funcs, &d, &btf);
-		bool name = memmem(btf.btf, btf.btf_size, "_9_lives_of_a_cat_", 19), line = memmem(btf.btf, btf.btf_size, "  print(1)", 11);
+		bool name = memmem(btf.btf, btf.btf_size, "_9_lives_of_a_cat_", 19),
+		     line = memmem(btf.btf, btf.btf_size, "  print(1)", 11);
 		check(name, "btf: name", "not made an identifier");
 		check(line, "btf: line", "the text is not there");
 	}

@@ -72,8 +72,13 @@ static inline bool machine_mem_ok(void *host, const void *p, uint32_t size, bool
 
 static inline bool machine_interpret(struct machine *m, const struct bpf_code *c)
 {
-	struct bpf_interp in = { .ctx = m->ctx, .ctx_size = MACHINE_CTX, .map_value = machine_map_value, .helper = machine_helper, .mem_ok = machine_mem_ok,
-				 .host = m, .max_insns = 2000000 };
+	struct bpf_interp in = { .ctx = m->ctx,
+				 .ctx_size = MACHINE_CTX,
+				 .map_value = machine_map_value,
+				 .helper = machine_helper,
+				 .mem_ok = machine_mem_ok,
+				 .host = m,
+				 .max_insns = 2000000 };
 	m->error = NULL;
 	if (bpf_interp_run(&in, c, &m->ret) == 0)
 		return true;
@@ -91,20 +96,25 @@ static inline long machine_bpf(int cmd, union bpf_attr *attr)
 
 static inline int machine_new_map(uint32_t value_size)
 {
-	union bpf_attr a = { .map_type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = value_size, .max_entries = 1 };
+	union bpf_attr a = {
+		.map_type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = value_size, .max_entries = 1
+	};
 	return (int)machine_bpf(BPF_MAP_CREATE, &a);
 }
 
 /* Load as a raw tracepoint program with map 0 = map_fd, and with BTF (callbacks need it; lines come from `d`, which may
  * be NULL). -errno with the verifier's last words in m->log. */
-static inline int machine_load(struct machine *m, struct arena *arena, const struct bpf_code *c, struct func *const *funcs, int map_fd,
-			       const struct diags *d)
+static inline int machine_load(struct machine *m, struct arena *arena, const struct bpf_code *c,
+			       struct func *const *funcs, int map_fd, const struct diags *d)
 {
 	enum { LOG = 1 << 24 };
 	struct bpf_btf btf;
 	char *log = calloc(1, LOG);
 	bpf_make_btf(arena, c, funcs, d, &btf);
-	union bpf_attr ba = { .btf = (uintptr_t)btf.btf, .btf_size = btf.btf_size, .btf_log_buf = (uintptr_t)log, .btf_log_size = LOG,
+	union bpf_attr ba = { .btf = (uintptr_t)btf.btf,
+			      .btf_size = btf.btf_size,
+			      .btf_log_buf = (uintptr_t)log,
+			      .btf_log_size = LOG,
 			      .btf_log_level = 1 };
 	int btf_fd = (int)machine_bpf(BPF_BTF_LOAD, &ba);
 	if (btf_fd < 0) {
@@ -122,8 +132,10 @@ static inline int machine_load(struct machine *m, struct arena *arena, const str
 		if (r->kind == REL_MAPVAL)
 			insns[r->insn + 1].imm = (int)r->addend;
 	}
-	union bpf_attr a = { .prog_type = BPF_PROG_TYPE_RAW_TRACEPOINT, .insns = (uintptr_t)insns, .insn_cnt = c->insns.n,
-			     .license = (uintptr_t)"GPL" };
+	union bpf_attr a = { .prog_type = BPF_PROG_TYPE_RAW_TRACEPOINT,
+			     .insns = (uintptr_t)insns,
+			     .insn_cnt = c->insns.n,
+			     .license = (uintptr_t) "GPL" };
 	a.prog_btf_fd = (uint32_t)btf_fd;
 	a.func_info = (uintptr_t)btf.func_info;
 	a.func_info_cnt = btf.n_func_info;
@@ -156,9 +168,12 @@ static inline bool machine_test_run(struct machine *m, int prog, int map)
 {
 	uint32_t key = 0;
 	union bpf_attr u = { .map_fd = (uint32_t)map, .key = (uintptr_t)&key, .value = (uintptr_t)m->map };
-	union bpf_attr a = { .test = { .prog_fd = (uint32_t)prog, .ctx_in = (uintptr_t)m->ctx, .ctx_size_in = MACHINE_CTX } };
+	union bpf_attr a = {
+		.test = { .prog_fd = (uint32_t)prog, .ctx_in = (uintptr_t)m->ctx, .ctx_size_in = MACHINE_CTX }
+	};
 	m->error = NULL;
-	if (machine_bpf(BPF_MAP_UPDATE_ELEM, &u) || machine_bpf(BPF_PROG_TEST_RUN, &a) || machine_bpf(BPF_MAP_LOOKUP_ELEM, &u)) {
+	if (machine_bpf(BPF_MAP_UPDATE_ELEM, &u) || machine_bpf(BPF_PROG_TEST_RUN, &a) ||
+	    machine_bpf(BPF_MAP_LOOKUP_ELEM, &u)) {
 		snprintf(m->log, sizeof(m->log), "kernel: %s", strerror(errno));
 		m->error = m->log;
 		return false;

@@ -10,9 +10,9 @@
  * until the next case. WHAT are, in order, names of passes, `all` for the pipeline, and at the end maybe one of: `code`
  * (the disassembly), `old-code` (for a processor before cpu v4), `run` (what the interpreter returns; the context holds
  * 1, 2, 3 ... in 8-byte words). Without one of them the functions are printed. After `refuses` stands the error of the
- * parser, the IR's verifier or the back end. Lines with `#` before the functions are comments. Cases run in the interpreter
- * are also given to the kernel with -k; -p asks whether that is possible.
- * -u prints the file with what the cases give now: to be judged before it takes the place of the old one.
+ * parser, the IR's verifier or the back end. Lines with `#` before the functions are comments. Cases run in the
+ *interpreter are also given to the kernel with -k; -p asks whether that is possible. -u prints the file with what the
+ *cases give now: to be judged before it takes the place of the old one.
  */
 #include "../bpf/machine.h"
 
@@ -114,7 +114,9 @@ static void work(struct golden *g, struct one *c)
 			ir_print(c->funcs[k], &c->out);
 		return;
 	}
-	struct bpf_target t = { .alu32 = true, .cpu_v4 = strcmp(last, "old-code") != 0, .atomics = strcmp(last, "old-code") != 0 };
+	struct bpf_target t = { .alu32 = true,
+				.cpu_v4 = strcmp(last, "old-code") != 0,
+				.atomics = strcmp(last, "old-code") != 0 };
 	const char *err = NULL;
 	const struct bpf_code *code = bpf_compile(&c->a, c->funcs, c->n, 0, &t, &err);
 	if (!code)
@@ -159,10 +161,11 @@ static void do_case(struct golden *g, const char *file, char *text)
 	while (have && c.out.s[have - 1] == '\n')
 		have--;
 	if (g->update) {
-		printf("case %.*s%s\n%.*s\n\n", (int)(want - head - (refuses ? 8 : 6)), head, c.refused ? "refuses" : "gives", (int)have, c.out.s);
+		printf("case %.*s%s\n%.*s\n\n", (int)(want - head - (refuses ? 8 : 6)), head,
+		       c.refused ? "refuses" : "gives", (int)have, c.out.s);
 	} else if (c.refused != refuses || have != n || memcmp(want, c.out.s ? c.out.s : "", n) != 0) {
-		printf("FAIL %s: %s\n--- wanted\n%.*s\n--- got%s\n%.*s\n", file, c.name, (int)n, want, c.refused ? ", refused" : "", (int)have,
-		       c.out.s ? c.out.s : "");
+		printf("FAIL %s: %s\n--- wanted\n%.*s\n--- got%s\n%.*s\n", file, c.name, (int)n, want,
+		       c.refused ? ", refused" : "", (int)have, c.out.s ? c.out.s : "");
 		g->failed++;
 	} else {
 		g->passed++;

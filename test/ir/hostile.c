@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * hostile [-s SEED] [N] FILE...: the text of the golden files, damaged at random N times, through ir_parse. Whatever comes
- * back must be an error or a function that all passes and the back end take without harm and that prints the same again.
+ * hostile [-s SEED] [N] FILE...: the text of the golden files, damaged at random N times, through ir_parse. Whatever
+ * comes back must be an error or a function that all passes and the back end take without harm and that prints the same
+ * again.
  */
 #include "../bpf/machine.h"
 

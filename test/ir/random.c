@@ -35,12 +35,42 @@ static uint32_t rnd(struct gen *g, uint32_t n)
 
 static int64_t gen_number(struct gen *g)
 {
-	static const int64_t special[] = { 0, 1, -1, 2, 3, 7, 8, 10, 31, 32, 33, 63, 64, 65, 127, 128, 255, 256, 65535, 65536, -128, -129,
-					   -32768, INT32_MAX, INT32_MIN, (int64_t)INT32_MAX + 1, (int64_t)INT32_MIN - 1, UINT32_MAX,
-					   (int64_t)UINT32_MAX + 1, INT64_MAX, INT64_MIN, 0x123456789abcdef };
+	static const int64_t special[] = { 0,
+					   1,
+					   -1,
+					   2,
+					   3,
+					   7,
+					   8,
+					   10,
+					   31,
+					   32,
+					   33,
+					   63,
+					   64,
+					   65,
+					   127,
+					   128,
+					   255,
+					   256,
+					   65535,
+					   65536,
+					   -128,
+					   -129,
+					   -32768,
+					   INT32_MAX,
+					   INT32_MIN,
+					   (int64_t)INT32_MAX + 1,
+					   (int64_t)INT32_MIN - 1,
+					   UINT32_MAX,
+					   (int64_t)UINT32_MAX + 1,
+					   INT64_MAX,
+					   INT64_MIN,
+					   0x123456789abcdef };
 	if (rnd(g, 3))
 		return special[rnd(g, sizeof(special) / sizeof(*special))];
-	return rnd(g, 2) ? (int64_t)rnd(g, 100) - 50 : (int64_t)((uint64_t)rnd(g, UINT32_MAX) << 33 ^ rnd(g, UINT32_MAX));
+	return rnd(g, 2) ? (int64_t)rnd(g, 100) - 50
+			 : (int64_t)((uint64_t)rnd(g, UINT32_MAX) << 33 ^ rnd(g, UINT32_MAX));
 }
 
 static unsigned gen_width(struct gen *g)
@@ -54,7 +84,9 @@ static ref gen_expr(struct gen *g, int depth);
 static ref gen_address(struct gen *g, unsigned w, int64_t *ret_off, bool atomic)
 {
 	uint32_t kind = rnd(g, g->shared ? 3 : 2), size = kind == 1 ? MACHINE_MAP / 2 : SLOT_SIZE;
-	ref p = kind == 0 ? ir_slot(&g->b, rnd(g, g->n_slots)) : kind == 1 ? ir_mapval(&g->b, 0, rnd(g, 8) * 8) : g->shared;
+	ref p = kind == 0   ? ir_slot(&g->b, rnd(g, g->n_slots))
+		: kind == 1 ? ir_mapval(&g->b, 0, rnd(g, 8) * 8)
+			    : g->shared;
 	*ret_off = rnd(g, size / w) * w;
 	if (rnd(g, 5) == 0 && !atomic) { /* a variable index, bounded by a mask; the kernel takes no atomics there */
 		ref mask = ir_const(&g->b, (int64_t)((SLOT_SIZE - 1) & ~(w - 1)));
@@ -71,8 +103,8 @@ static ref gen_address(struct gen *g, unsigned w, int64_t *ret_off, bool atomic)
 
 static ref gen_binary(struct gen *g, int depth)
 {
-	static const uint8_t ops[] = { OP_ADD, OP_SUB, OP_MUL, OP_UDIV, OP_UMOD, OP_SDIV, OP_SMOD, OP_AND, OP_OR, OP_XOR, OP_SHL, OP_LSHR,
-				       OP_ASHR, OP_ADD, OP_SUB, OP_AND };
+	static const uint8_t ops[] = { OP_ADD, OP_SUB, OP_MUL, OP_UDIV, OP_UMOD, OP_SDIV, OP_SMOD, OP_AND,
+				       OP_OR,  OP_XOR, OP_SHL, OP_LSHR, OP_ASHR, OP_ADD,  OP_SUB,  OP_AND };
 	ref x = gen_expr(g, depth - 1), y = rnd(g, 3) ? gen_expr(g, depth - 1) : ir_const(&g->b, gen_number(g));
 	return ir_bin(&g->b, ops[rnd(g, sizeof(ops))], x, y);
 }
@@ -126,7 +158,10 @@ static void gen_if(struct gen *g, int depth, int loops)
 		ir_setvar(&g->b, var, ir_bin(&g->b, OP_NE, gen_expr(g, 2), ir_const(&g->b, 0)));
 		ir_jmp(&g->b, join);
 		ir_at(&g->b, join);
-		ir_br(&g->b, rnd(g, 2) ? ir_getvar(&g->b, var) : ir_bin(&g->b, OP_EQ, ir_getvar(&g->b, var), ir_const(&g->b, rnd(g, 2))), t, e);
+		ir_br(&g->b,
+		      rnd(g, 2) ? ir_getvar(&g->b, var)
+				: ir_bin(&g->b, OP_EQ, ir_getvar(&g->b, var), ir_const(&g->b, rnd(g, 2))),
+		      t, e);
 	} else {
 		ir_br(&g->b, gen_expr(g, 2), t, e);
 	}
@@ -144,12 +179,14 @@ static void gen_if(struct gen *g, int depth, int loops)
 
 static void gen_loop(struct gen *g, int depth, int loops)
 {
-	uint32_t var = func_var(g->b.f, TY_I64, "i"), head = func_block(g->b.f), body = func_block(g->b.f), end = func_block(g->b.f);
+	uint32_t var = func_var(g->b.f, TY_I64, "i"), head = func_block(g->b.f), body = func_block(g->b.f),
+		 end = func_block(g->b.f);
 	bool at_end = rnd(g, 3) == 0; /* do ... while: a loop of one block when the body has no branches */
 	int64_t times = 1 + rnd(g, g->kernel ? 3 : 5);
 	ir_setvar(&g->b, var, ir_const(&g->b, 0));
 	if (g->n_vars < MAX_VARS && rnd(g, 2))
-		g->vars[rnd(g, g->n_vars)] = var; /* the body may read it (and another function variable is forgotten) */
+		g->vars[rnd(g, g->n_vars)] =
+			var; /* the body may read it (and another function variable is forgotten) */
 	uint32_t keep = g->n_vars;
 	ir_jmp(&g->b, at_end ? body : head);
 	ir_at(&g->b, head);
@@ -187,7 +224,8 @@ static void gen_call(struct gen *g)
 		ir_store(&g->b, 8, ir_slot(&g->b, g->n_slots), 8, ir_slot(&g->b, dst));
 		dst = g->n_slots;
 	}
-	ref r = ir_call(&g->b, TY_I64, 181, 4, ir_const(&g->b, 1 + rnd(g, 4)), ir_fnref(&g->b, fn), ir_slot(&g->b, dst), ir_const(&g->b, 0));
+	ref r = ir_call(&g->b, TY_I64, 181, 4, ir_const(&g->b, 1 + rnd(g, 4)), ir_fnref(&g->b, fn), ir_slot(&g->b, dst),
+			ir_const(&g->b, 0));
 	ir_setvar(&g->b, g->vars[rnd(g, g->n_vars)], r);
 }
 
@@ -197,7 +235,8 @@ static void gen_lookup(struct gen *g, int depth, int loops)
 	int64_t off;
 	unsigned w = gen_width(g);
 	uint32_t found = func_block(g->b.f), end = func_block(g->b.f), key = rnd(g, g->n_slots);
-	ir_store(&g->b, 4, ir_slot(&g->b, key), 4, rnd(g, 3) ? ir_const(&g->b, 0) : ir_bin(&g->b, OP_AND, gen_expr(g, 1), ir_const(&g->b, 1)));
+	ir_store(&g->b, 4, ir_slot(&g->b, key), 4,
+		 rnd(g, 3) ? ir_const(&g->b, 0) : ir_bin(&g->b, OP_AND, gen_expr(g, 1), ir_const(&g->b, 1)));
 	ref p = ir_call(&g->b, TY_MAPV_NULL, 1, 2, ir_mapref(&g->b, 0), ir_addptr_imm(&g->b, ir_slot(&g->b, key), 4));
 	if (rnd(g, 2))
 		ir_br(&g->b, p, found, end);
@@ -387,8 +426,21 @@ static const char *reparse(struct gen *g)
 }
 
 enum { WAYS = 16 };
-static const char *const way_names[WAYS] = { "ssa alone", "everything", "fold", "sccp", "branch", "cse", "check", "mem", "dce", "sink",
-					     "random order", "everything, text", "everything, old cpu", "ssa alone, old cpu", "fold,text",
+static const char *const way_names[WAYS] = { "ssa alone",
+					     "everything",
+					     "fold",
+					     "sccp",
+					     "branch",
+					     "cse",
+					     "check",
+					     "mem",
+					     "dce",
+					     "sink",
+					     "random order",
+					     "everything, text",
+					     "everything, old cpu",
+					     "ssa alone, old cpu",
+					     "fold,text",
 					     "without cse" };
 
 static const char *way_compile(struct gen *g, unsigned way)
@@ -439,10 +491,12 @@ static const char *map_difference(struct arena *a, const struct machine *m, cons
 	unsigned k = 0;
 	while (k < MACHINE_MAP && m->map[k] == want->map[k])
 		k++;
-	return k == MACHINE_MAP ? NULL : arena_printf(a, "leaves %02x at %u in the map, not %02x", m->map[k], k, want->map[k]);
+	return k == MACHINE_MAP ? NULL
+				: arena_printf(a, "leaves %02x at %u in the map, not %02x", m->map[k], k, want->map[k]);
 }
 
-static bool one_way(uint64_t seed, unsigned way, bool kernel, bool verbose, int map_fd, const struct machine want[2], struct tally *t)
+static bool one_way(uint64_t seed, unsigned way, bool kernel, bool verbose, int map_fd, const struct machine want[2],
+		    struct tally *t)
 {
 	struct arena a;
 	struct gen g;
@@ -469,7 +523,8 @@ static bool one_way(uint64_t seed, unsigned way, bool kernel, bool verbose, int 
 		if (!machine_interpret(&m, c))
 			bad = arena_strdup(&a, m.error);
 		else if (m.ret != want[run].ret)
-			bad = arena_printf(&a, "gives 0x%llx, not 0x%llx", (unsigned long long)m.ret, (unsigned long long)want[run].ret);
+			bad = arena_printf(&a, "gives 0x%llx, not 0x%llx", (unsigned long long)m.ret,
+					   (unsigned long long)want[run].ret);
 		else
 			bad = map_difference(&a, &m, &want[run]);
 	}
@@ -491,7 +546,8 @@ static bool one_way(uint64_t seed, unsigned way, bool kernel, bool verbose, int 
 			if (!machine_test_run(&m, fd, map_fd))
 				bad = arena_strdup(&a, m.error);
 			else if (m.ret != (uint32_t)want[run].ret)
-				bad = arena_printf(&a, "gives 0x%x in the kernel, not 0x%x", (unsigned)m.ret, (unsigned)want[run].ret);
+				bad = arena_printf(&a, "gives 0x%x in the kernel, not 0x%x", (unsigned)m.ret,
+						   (unsigned)want[run].ret);
 			else if ((bad = map_difference(&a, &m, &want[run])) != NULL)
 				bad = arena_printf(&a, "%s (kernel)", bad);
 		}
@@ -507,7 +563,8 @@ static bool one_way(uint64_t seed, unsigned way, bool kernel, bool verbose, int 
 	}
 	if (bad || verbose) {
 		if (bad)
-			printf("FAIL random: seed %llu%s, %s: %s\n", (unsigned long long)seed, kernel ? " -k" : "", way_names[way], bad);
+			printf("FAIL random: seed %llu%s, %s: %s\n", (unsigned long long)seed, kernel ? " -k" : "",
+			       way_names[way], bad);
 		if (verbose)
 			show(&g, c);
 	}
@@ -559,7 +616,8 @@ int main(int argc, char **argv)
 			ok = one_way(seed, way, kernel, verbose, map_fd, want, &t);
 		failed += !ok;
 	}
-	printf("%lu programs, %lu runs, %lu spills, %lu -> %lu instructions, %lu over the stack, %lu in the kernel, %lu too complex for it\n",
+	printf("%lu programs, %lu runs, %lu spills, %lu -> %lu instructions, %lu over the stack, %lu in the kernel, "
+	       "%lu too complex for it\n",
 	       t.programs, t.runs, t.spills, t.insns_ssa, t.insns, t.too_big, t.kernel, t.refused);
 	return failed ? 1 : 0;
 }
