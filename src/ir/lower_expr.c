@@ -22,6 +22,12 @@ static ref lower_int(struct lower *l, int64_t v)
 static struct var_home *lower_home(struct lower *l, struct var_sym *v)
 {
 	struct var_home *h = v->lower;
+	/* Unrolled, a loop's body becomes a function again, whose own variables it gets again. */
+	bool elsewhere = (h->kind == VK_SSA || h->kind == VK_SLOT) && h->fn && h->fn != l->fn;
+	if (elsewhere && lower_is_value(v->type))
+		h->kind = VK_NONE;
+	else if (elsewhere)
+		h->index = ~0u;
 	if (h->kind == VK_NONE) {
 		bool trusted = v->type->kind == T_PTR && v->type->as == AS_BTF && h->assigned == 1 && !v->address_taken;
 		if (v->address_taken) {
