@@ -19,7 +19,7 @@ struct log_line { const char *s; int n; };
 static bool log_is_noise(struct log_line l)
 {
 	static const char *const noise[] = { "processed ", "verification time", "stack depth", "func#", "mark_precise", "regs=",
-					     "parent ", "last_idx", "from ", "arg#", "Live regs" };
+					     "parent ", "last_idx", "from ", "arg#", "Live regs", "cur state:", "old state:" };
 	for (size_t i = 0; i < sizeof(noise) / sizeof(*noise); i++)
 		if ((size_t)l.n >= strlen(noise[i]) && !strncmp(l.s, noise[i], strlen(noise[i])))
 			return true;
@@ -93,6 +93,11 @@ void log_report(struct session *s, uint32_t prog, int err, const char *log, uint
 			 what.n ? arena_strndup(&s->arena, what.s, (size_t)what.n) : "the kernel's limit of instructions is exceeded");
 		diag_hint(&s->diags, "It has %u instructions. The kernel follows every path: loops and branches in loops multiply them.",
 			  c->insns.n);
+		return;
+	}
+	if (log_says(log, "infinite loop detected")) {
+		diag_add(&s->diags, D_LOAD_LOOP, located ? log_span(c, index, mp->span) : mp->span, STR_FMT(name));
+		diag_hint(&s->diags, "`for ($i : 0..100) { ... }` always ends.");
 		return;
 	}
 	diag_add(&s->diags, D_LOAD_PROGRAM, located ? log_span(c, index, mp->span) : mp->span, STR_FMT(name),
