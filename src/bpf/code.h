@@ -2,10 +2,10 @@
 /*
  * The back end's interface: IR functions in, BPF instructions out.
  *
- *   isel   IR -> machine IR over virtual registers (immediates, fused compares, ALU32)
- *   live   liveness and live intervals
- *   ra     virtual -> r0..r9, spills into coloured stack slots
- *   emit   encoding, branch offsets, long jumps, relocations
+ *   sel    what is emitted inside its users (fused compares, tests of bits, 32-bit forms)
+ *   live   where in the layout each value and each stack slot is needed
+ *   ra     values to r0..r4, r6..r9, spills and slots to shared stack cells
+ *   emit   encoding (move: values on their way; jump: branches, long jumps; body: a function as a whole)
  *   btf    BTF and func/line info for what we emit
  *   dis    the annotated disassembler
  *   interp a small interpreter of BPF for tests (no kernel needed)
