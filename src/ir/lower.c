@@ -468,12 +468,9 @@ static void lower_fixup(struct lower *l)
 
 static void lower_log2_table(struct lower *l)
 {
-	/* position of the highest bit of x by its smear (x | x >> 1 | ...) times a de Bruijn number: pass hist */
-	uint8_t table[64];
-	for (unsigned i = 0; i < 64; i++) {
-		uint64_t smear = i == 63 ? ~0ull : (2ull << i) - 1;
-		table[smear * 0x03f79d71b4cb0a89ull >> 58] = (uint8_t)i;
-	}
+	uint8_t table[256] = { 0 }; /* position of the highest bit of a byte: lower_map.c */
+	for (unsigned i = 2; i < 256; i++)
+		table[i] = (uint8_t)(table[i / 2] + 1);
 	l->log2_off = lower_rodata_off(l, table, sizeof(table));
 }
 

@@ -248,14 +248,28 @@ static void lower_minmax(struct lower *l, struct place p, const struct type *t, 
 	ir_at(LB, join);
 }
 
-/* The position of the highest bit, without a branch: smear it downwards, multiply, look up (lower.c makes the table). */
+/* The position of the highest bit: halve three times down to the highest byte that is not 0, and look that up (lower.c makes the
+ * table). Values of one histogram are mostly of one size, so the branches are predicted. */
 static ref lower_log2(struct lower *l, ref x)
 {
-	for (unsigned s = 1; s < 64; s *= 2)
-		x = ir_bin(LB, OP_OR, x, ir_bin(LB, OP_LSHR, x, ir_const(LB, s)));
-	ref h = ir_bin(LB, OP_LSHR, ir_bin(LB, OP_MUL, x, ir_const(LB, 0x03f79d71b4cb0a89ll)), ir_const(LB, 58));
+	struct func *f = l->b.f;
+	uint32_t v = func_var(f, TY_I64, "rest"), up = func_var(f, TY_I64, "up");
+	ir_setvar(LB, v, x);
+	ir_setvar(LB, up, ir_const(LB, 0));
+	for (unsigned s = 32; s >= 8; s /= 2) {
+		uint32_t large = func_block(f), join = func_block(f);
+		ref high = ir_bin(LB, OP_LSHR, ir_getvar(LB, v), ir_const(LB, s));
+		ir_br(LB, high, large, join);
+		ir_at(LB, large);
+		ir_setvar(LB, v, high);
+		ir_setvar(LB, up, ir_bin(LB, OP_ADD, ir_getvar(LB, up), ir_const(LB, s)));
+		ir_jmp(LB, join);
+		ir_at(LB, join);
+	}
 	ref table = ir_mapval(LB, 0, REGION(RG_RODATA, l->log2_off));
-	return ir_bin(LB, OP_AND, ir_load(LB, TY_I64, 1, false, ir_addptr(LB, table, h), 0), ir_const(LB, 63));
+	ref byte = ir_bin(LB, OP_AND, ir_getvar(LB, v), ir_const(LB, 255));
+	ref low = ir_bin(LB, OP_AND, ir_load(LB, TY_I64, 1, false, ir_addptr(LB, table, byte), 0), ir_const(LB, 7));
+	return ir_bin(LB, OP_ADD, ir_getvar(LB, up), low);
 }
 
 /* Bucket of hist(x, k): language reference 4.6. */
