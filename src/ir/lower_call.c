@@ -197,6 +197,7 @@ static void lower_buf_into(struct lower *l, struct node *n, struct place dst)
 	struct node *arg = n->list.v[0];
 	uint32_t room = n->type->size - 4;
 	struct place data = lower_at(dst, 4);
+	const struct type *u32 = type_int(l->a, 4, false); /* the length; not aligned inside of a tuple */
 	ref len = ir_const(LB, room);
 	lower_zero(l, dst, n->type->size);
 	if (n->list.n > 1 && n->list.v[1]->kind != N_INT) {
@@ -216,7 +217,7 @@ static void lower_buf_into(struct lower *l, struct node *n, struct place dst)
 		struct place src = lower_place(l, arg);
 		if (arg->type->kind == T_BUFFER)
 			src = lower_at(src, 4);
-		ir_store(LB, 4, dst.base, dst.off, len);
+		lower_write(l, dst, u32, len);
 		if (src.where == W_MEM && n->list.n < 2) {
 			lower_copy(l, data, src, room);
 			return;
@@ -246,10 +247,10 @@ static void lower_buf_into(struct lower *l, struct node *n, struct place dst)
 	lower_count(l, CW_USER_READ);
 	ir_jmp(LB, none);
 	ir_at(LB, none); /* what cannot be read is an empty buffer */
-	ir_store(LB, 4, dst.base, dst.off, ir_const(LB, 0));
+	lower_write(l, dst, u32, ir_const(LB, 0));
 	ir_jmp(LB, join);
 	ir_at(LB, good);
-	ir_store(LB, 4, dst.base, dst.off, len);
+	lower_write(l, dst, u32, len);
 	ir_jmp(LB, join);
 	ir_at(LB, join);
 }

@@ -180,8 +180,9 @@ static void gen_stmt(struct rng *r, struct buf *b, int depth)
 		gen_block(r, b, depth - 1);
 		break;
 	case 16:
-		buf_adds(b, "while ($a < 9) ");
+		buf_adds(b, "$w = 0; while ($w < 9) { $w++; ");
 		gen_block(r, b, depth - 1);
+		buf_adds(b, "} ");
 		break;
 	default: gen_block(r, b, depth - 1);
 	}

@@ -50,7 +50,7 @@ static void parse_run(struct fuzz *f, const uint8_t *p, size_t n)
 	script_close(&s);
 }
 
-static void script_make(struct fuzz *f, struct buf *b)
+void script_make(struct fuzz *f, struct buf *b)
 {
 	if (rng_one_in(&f->rng, 3)) {
 		gen_program(&f->rng, b);
@@ -114,11 +114,9 @@ static bool script_optimise(struct fuzz *f, struct script *s)
 	return true;
 }
 
-bool script_compile(struct fuzz *f, struct script *s, const void *p, size_t n)
+bool script_lower(struct fuzz *f, struct script *s, const void *p, size_t n, struct facts *facts)
 {
-	static const struct bpf_target target = { .alu32 = true, .cpu_v4 = true, .atomics = true };
 	script_open(s, p, n);
-	struct facts *facts = script_facts(f);
 	struct sema_env *e = &s->env;
 	*e = (struct sema_env){ .arena = &s->a, .diags = &s->d, .facts = facts, .providers = &probe_providers, .ncpus = 4, .name = "fuzz" };
 	e->prov = (struct provider_env){ .facts = facts, .diags = &s->d, .arena = &s->a };
@@ -141,7 +139,14 @@ bool script_compile(struct fuzz *f, struct script *s, const void *p, size_t n)
 		script_render(f, s);
 		return false;
 	}
-	if (!script_optimise(f, s))
+	return script_optimise(f, s);
+}
+
+bool script_compile(struct fuzz *f, struct script *s, const void *p, size_t n)
+{
+	static const struct bpf_target target = { .alu32 = true, .cpu_v4 = true, .atomics = true };
+	struct buf b = { 0 };
+	if (!script_lower(f, s, p, n, script_facts(f)))
 		return false;
 	for (uint32_t i = 0; i < s->m.progs.n; i++) {
 		const char *why = NULL;
