@@ -18,7 +18,7 @@
 #include "sema/facts.h"
 
 enum {
-	OPT_INFO = 256, OPT_UNSAFE, OPT_DRY_RUN, OPT_DUMP, OPT_EXPLAIN, OPT_READY_FD, OPT_NO_FEATURE, OPT_NO_WARNINGS, OPT_IGNORED
+	OPT_INFO = 256, OPT_UNSAFE, OPT_DRY_RUN, OPT_DUMP, OPT_EXPLAIN, OPT_READY_FD, OPT_NO_FEATURE, OPT_NO_WARNINGS, OPT_MAX_COST, OPT_IGNORED
 };
 
 static const struct option opt_long[] = {
@@ -39,6 +39,7 @@ static const struct option opt_long[] = {
 	{ "dump", required_argument, NULL, OPT_DUMP },
 	{ "explain", no_argument, NULL, OPT_EXPLAIN },
 	{ "ready-fd", required_argument, NULL, OPT_READY_FD },
+	{ "max-cost", required_argument, NULL, OPT_MAX_COST },
 	{ "no-feature", required_argument, NULL, OPT_NO_FEATURE },
 	{ "btf", no_argument, NULL, OPT_IGNORED },
 	{ 0 },
@@ -63,10 +64,11 @@ void opt_usage(int fd)
 		"    -q, --quiet        no \"Attached N probes\"\n"
 		"    -k, --warnings     also report failed reads and map lookups while running\n"
 		"    --no-warnings      no warnings\n"
+		"    --max-cost PCT     detach when the programs take more than PCT % of one CPU\n"
 		"    --unsafe           allow system() and other calls that change the system\n"
 		"    -l, --list [PATTERN|FILE]\n"
 		"                       list the attach points that match (-v: with their arguments)\n"
-		"    -v, --verbose      how each probe is attached; whole kernel logs\n"
+		"    -v, --verbose      how each probe is attached, its hits and cost at the end; whole kernel logs\n"
 		"    -h, --help         this text\n"
 		"    -V, --version      the version\n"
 		"    --info             what this kernel can do\n"
@@ -225,6 +227,13 @@ static int opt_one(struct opt *o, int c, char **argv)
 	case 'd': return opt_dump(o, optarg, "-d");
 	case OPT_DUMP: return opt_dump(o, optarg, "--dump");
 	case OPT_NO_WARNINGS: s->no_warnings = true; return 0;
+	case OPT_MAX_COST: {
+		double pct = strtod(optarg, &end);
+		if (end == optarg || (*end && strcmp(end, "%")) || !(pct >= 0.1 && pct <= 100000))
+			return opt_fail("USAGE: --max-cost needs a share of one CPU in percent, 0.1 or more, as 5%%: %s", optarg);
+		s->max_cost = (uint32_t)(pct * 10 + 0.5);
+		return 0;
+	}
 	case OPT_UNSAFE: s->unsafe = true; return 0;
 	case OPT_DRY_RUN: s->dry_run = s->quiet = true; return 0;
 	case OPT_EXPLAIN: s->explain = true; return 0;

@@ -98,6 +98,8 @@ static int loop_open(struct session *s)
 		return err;
 	if (s->iter.started && (err = loop_add(s, s->iter.done_fd, EPOLLIN, WAKE_ITER)))
 		return err;
+	if ((err = loop_add(s, s->cost.timer, EPOLLIN, WAKE_COST)))
+		return err;
 	/* Only errors: the reader of a pipe has gone. Files cannot be watched, and need not be. */
 	loop_add(s, s->out.fd, 0, WAKE_OUTPUT);
 	return 0;
@@ -120,6 +122,9 @@ static void loop_woken(struct session *s, const struct epoll_event *ev)
 			s->out.error = -EPIPE;
 			s->stopping = true;
 		}
+		break;
+	case WAKE_COST:
+		cost_tick(s);
 		break;
 	case WAKE_ITER:
 		iter_join(&s->iter);

@@ -107,9 +107,22 @@ struct iter_reader {
 int iter_start(struct iter_reader *r, const int *links, uint32_t n);
 void iter_join(struct iter_reader *r);
 
+/* -- cost.c: the cost governor -- */
+struct cost {
+	int stats;      /* holds the kernel's run-time statistics on; -1 */
+	int timer;      /* timerfd: the next look; -1 */
+	bool always;    /* measured throughout */
+	uint64_t from, spent; /* ns: when the look began, what had been spent */
+};
+struct session;
+int cost_open(struct session *s);   /* before attaching; -errno only when --max-cost cannot be kept */
+void cost_tick(struct session *s);  /* the timer has fired */
+void cost_print(struct session *s); /* -v: hits and average cost of each probe */
+void cost_close(struct session *s);
+
 /* -- the session -- */
 enum session_place { /* what a wait was woken by */
-	WAKE_CONTROL, WAKE_EVENTS, WAKE_PROCESS, WAKE_SIGNAL, WAKE_OUTPUT, WAKE_ITER
+	WAKE_CONTROL, WAKE_EVENTS, WAKE_PROCESS, WAKE_SIGNAL, WAKE_OUTPUT, WAKE_ITER, WAKE_COST
 };
 
 struct session {
@@ -139,6 +152,7 @@ struct session {
 	struct child child;
 	struct iter_reader iter;
 	struct signals signals;
+	struct cost cost;
 	bool has_signals;
 	int epoll_fd;
 	/* running */

@@ -90,7 +90,7 @@ static void session_open_output(struct session *s)
 {
 	const struct session_options *o = s->o;
 	s->out_env = (struct out_env){
-		.module = &s->module, .trunc_trailer = s->sema.config.str_trunc_trailer, .arg = s, .ksym = session_ksym,
+		.module = &s->module, .json = o->json, .trunc_trailer = s->sema.config.str_trunc_trailer, .arg = s, .ksym = session_ksym,
 		.wall_minus_boot_ns = session_clock_delta(CLOCK_REALTIME, CLOCK_BOOTTIME),
 		.wall_minus_tai_ns = session_clock_delta(CLOCK_REALTIME, CLOCK_TAI),
 	};
@@ -186,7 +186,10 @@ static void session_ready(struct session *s)
 
 static int session_attach(struct session *s)
 {
-	int err = probe_attach(&s->arena, s->kern, &s->module, &s->plan, s->prog_fds, s->pid, &s->attached);
+	int err = cost_open(s);
+	if (err)
+		return session_refused(s, "Cannot keep --max-cost: no run-time statistics of BPF programs", err);
+	err = probe_attach(&s->arena, s->kern, &s->module, &s->plan, s->prog_fds, s->pid, &s->attached);
 	err = session_judge_attach(s, err);
 	if (err || s->o->dry_run)
 		return err;
@@ -218,6 +221,7 @@ static void session_finish(struct session *s, bool ran)
 			map_print_all(s);
 		event_summary(s);
 		verdict_print(s);
+		cost_print(s);
 	}
 	out_flush(&s->out);
 	if (s->out.error && s->out.error != -EPIPE) {
@@ -331,6 +335,7 @@ static void session_close(struct session *s)
 	if (s->has_signals)
 		signals_close(&s->signals);
 	child_end(&s->child);
+	cost_close(s);
 	session_unload(s);
 	if (s->kern)
 		kern_close(s->kern);
@@ -342,7 +347,8 @@ static void session_close(struct session *s)
 
 int session_run(const struct session_options *o)
 {
-	struct session s = { .o = o, .epoll_fd = -1, .child = { .pidfd = -1, .go = -1, .status = -1 }, .signals = { .fd = -1 } };
+	struct session s = { .o = o, .epoll_fd = -1, .child = { .pidfd = -1, .go = -1, .status = -1 }, .signals = { .fd = -1 },
+			     .cost = { .stats = -1, .timer = -1 } };
 	int status;
 	arena_init(&s.arena);
 	diags_init(&s.diags, &s.arena);

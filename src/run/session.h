@@ -50,9 +50,12 @@ struct session_options {
 	uint32_t dump;              /* enum session_dump bits */
 	const char *dump_pass;      /* ir:PASS, or NULL */
 	uint64_t without;           /* --no-feature: 1 << enum feature */
+	uint32_t max_cost;          /* --max-cost: per mille of one CPU; 0: no bound */
 };
 
-/* The exit status: what exit() said, 0, 1 (the program or a probe was refused), or 255 (the kernel refused to load). */
+enum { SESSION_TOO_DEAR = 3 };
+/* The exit status: what exit() said, 0, 1 (the program or a probe was refused), 3 (detached: past --max-cost), or 255 (the kernel
+ * refused to load). */
 int session_run(const struct session_options *o);
 
 #endif
