@@ -114,6 +114,8 @@ static int load_map(struct session *s, uint32_t i)
 			err = -errno;
 			break;
 		}
+		if (s->data)
+			madvise(s->data, s->data_size, MADV_DONTFORK);
 		memcpy(s->data + s->module.rodata_off, s->module.rodata.s, s->module.rodata.len);
 		break;
 	case MM_RING:

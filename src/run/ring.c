@@ -30,6 +30,9 @@ int ring_open(struct ring *r, int map_fd, size_t size)
 		munmap(c, page);
 		return err;
 	}
+	/* A child that outlives us (probe_detach) must not keep the rings. */
+	madvise(c, page, MADV_DONTFORK);
+	madvise(p, page + 2 * size, MADV_DONTFORK);
 	*r = (struct ring){ .consumer = c, .producer = p, .data = (uint8_t *)p + page, .size = size, .page = page };
 	return 0;
 }

@@ -288,6 +288,7 @@ static void session_main(struct session *s)
 	struct buf text = { 0 };
 	int cpus = sys_possible_cpus();
 	s->ncpus = cpus > 0 ? (uint32_t)cpus : 1;
+	s->pid = o->pid; /* --dump and -l look at the process, too, but do not watch it */
 	if (!o->dump && !o->list && session_process(s))
 		return;
 	int err = session_compile(s, &text);
