@@ -249,7 +249,7 @@ static void exec_record(struct host *x, const struct out_env *env, const uint8_t
 	buf_fini(&b);
 }
 
-static char *exec_slurp(const char *path)
+static char *exec_slurp(struct arena *a, const char *path)
 {
 	FILE *f = fopen(path, "re");
 	struct buf b = { 0 };
@@ -260,9 +260,9 @@ static char *exec_slurp(const char *path)
 	while ((n = fread(chunk, 1, sizeof(chunk), f)) > 0)
 		buf_add(&b, chunk, n);
 	fclose(f);
-	if (!b.s)
-		buf_adds(&b, "");
-	return b.s;
+	char *text = arena_strndup(a, b.s ? b.s : "", b.len);
+	buf_fini(&b);
+	return text;
 }
 
 static int exec_diagnose(const struct diags *d)
@@ -276,7 +276,7 @@ static int exec_diagnose(const struct diags *d)
 
 static int exec_compile(struct host *x, struct diags *d, const char *path, const char *fixture, struct bpf_code ***ret)
 {
-	const char *err = NULL, *text = exec_slurp(path), *kernel = exec_slurp(fixture);
+	const char *err = NULL, *text = exec_slurp(&x->arena, path), *kernel = exec_slurp(&x->arena, fixture);
 	struct sema sema = { 0 };
 	if (!text || !kernel) {
 		fprintf(stderr, "cannot read %s\n", text ? fixture : path);
