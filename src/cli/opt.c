@@ -111,10 +111,12 @@ static int opt_unknown(char **argv)
 {
 	const char *word = argv[optind - 1];
 	if (!optopt || strncmp(word, "--", 2) == 0) {
-		const char *best = NULL;
+		const char *best = NULL, *start = word + (strncmp(word, "--", 2) ? 0 : 2);
 		int least = 4;
+		char name[32]; /* without its "=value" */
+		snprintf(name, sizeof(name), "%.*s", (int)strcspn(start, "="), start);
 		for (const struct option *l = opt_long; l->name; l++) {
-			int d = str_distance(word + (strncmp(word, "--", 2) ? 0 : 2), l->name, 3);
+			int d = str_distance(name, l->name, 3);
 			if (d < least) {
 				least = d;
 				best = l->name;
