@@ -278,6 +278,11 @@ bool feature_probe(struct kern *k, enum feature f)
 	return false;
 }
 
+void kern_without(struct kern *k, enum feature f)
+{
+	k->has[f] = -1;
+}
+
 bool kern_has(struct kern *k, enum feature f)
 {
 	if ((unsigned)f >= FEAT_COUNT)

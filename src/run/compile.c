@@ -103,6 +103,9 @@ int session_compile(struct session *s, struct buf *dump)
 		return 0;
 
 	s->kern = kern_open(&s->arena);
+	for (int f = 0; f < FEAT_COUNT; f++)
+		if (s->o->without >> f & 1)
+			kern_without(s->kern, (enum feature)f);
 	compile_env(s);
 	if (sema_run(&s->env, s->tree, &s->sema) || s->diags.n_errors)
 		return -1;
