@@ -156,6 +156,8 @@ static bool lower_is_probe(const struct node *n)
  * (kernel/trace/bpf_trace.c and kernel/events/core.c: bpf_prog_active), or run before and after everything else. */
 static bool lower_is_guarded(const struct clause *cl)
 {
+	if (cl->provider->typed)
+		return false;
 	switch (cl->provider->id) {
 	case PROV_BEGIN: case PROV_END: case PROV_TRACEPOINT: case PROV_KPROBE: case PROV_KRETPROBE: case PROV_PROFILE:
 	case PROV_INTERVAL: case PROV_SOFTWARE: case PROV_HARDWARE: case PROV_WATCHPOINT:
@@ -402,7 +404,7 @@ static void lower_clause(struct lower *l, const struct clause *cl)
 {
 	const struct provider *p = cl->provider;
 	/* programs of these types are loaded for one place each; the others are loaded once and attached many times */
-	bool one_each = p->id == PROV_RAWTRACEPOINT || p->id == PROV_ITER || p->id == PROV_FENTRY || p->id == PROV_FEXIT;
+	bool one_each = p->typed || p->id == PROV_ITER;
 	bool asks = lower_any(cl->body, lower_is_probe) || lower_any(cl->predicate, lower_is_probe);
 	struct facts *facts = l->env->facts;
 	bool cookies = !asks || cl->attach.n < 2 || one_each || (facts && facts->ops->has && facts->ops->has(facts, FEAT_COOKIE));

@@ -34,22 +34,45 @@ static ref lower_reg(struct lower *l, int64_t off)
 	return ir_load(LB, TY_I64, 8, false, lower_ctx(l), off);
 }
 
+ref lower_register_word(struct lower *l, uint32_t n)
+{
+	if (n >= sizeof(reg_args) / sizeof(*reg_args))
+		return ir_const(LB, 0);
+	return lower_reg(l, reg_args[n]);
+}
+
+/* What a breakpoint's program would read from a register, in a trampoline's: by a helper, since the words of its context have
+ * types, and with pointers the verifier allows no arithmetic. */
+static ref lower_func_word(struct lower *l, const struct node *n)
+{
+	ref p = ir_slot(LB, func_slot(l->b.f, 8, 8, "word"));
+	ir_zero(LB, p, 0, 8, 8);
+	if (n->builtin == B_ARGN)
+		ir_call(LB, TY_I64, H_get_func_arg, 3, lower_ctx(l), ir_const(LB, n->ival), p);
+	else
+		ir_call(LB, TY_I64, H_get_func_ret, 2, lower_ctx(l), p);
+	return ir_load(LB, TY_I64, 8, false, p, 0);
+}
+
 static ref lower_argn(struct lower *l, const struct node *n)
 {
+	if (l->cl->provider->typed && !(l->cl->provider->access & ACC_ARGN_CTX))
+		return lower_func_word(l, n);
 	if (l->cl->provider->access & ACC_ARGN_CTX)
 		return lower_reg(l, n->ival * 8);
-	if (n->ival < 0 || n->ival >= (int64_t)(sizeof(reg_args) / sizeof(*reg_args)))
-		return ir_const(LB, 0);
-	return lower_reg(l, reg_args[n->ival]);
+	return lower_register_word(l, n->ival < 0 ? ~0u : (uint32_t)n->ival);
 }
 
 static ref lower_retval(struct lower *l, const struct node *n)
 {
+	if (l->cl->provider->typed && !(l->cl->provider->access & ACC_RETVAL_CTX))
+		return lower_extend(l, lower_func_word(l, n), n->type);
 	if (!(l->cl->provider->access & ACC_RETVAL_CTX))
 		return lower_extend(l, lower_reg(l, REG_RET), n->type);
 	/* fexit: the word behind the arguments */
-	uint32_t args = l->cl->args ? l->cl->args->fields.n : 0;
-	return lower_extend(l, lower_reg(l, 8 * (int64_t)args), n->type);
+	uint32_t args = l->cl->args ? l->cl->args->size : 0;
+	bool btf = n->type->kind == T_PTR && n->type->as == AS_BTF;
+	return lower_extend(l, ir_load(LB, btf ? TY_BTF : TY_I64, 8, false, lower_ctx(l), args), n->type);
 }
 
 static ref lower_now(struct lower *l, int64_t mode)
@@ -130,7 +153,9 @@ ref lower_builtin(struct lower *l, struct node *n)
 		return ir_load(LB, TY_I64, 8, false, lower_header(l, DW_CPID), 0);
 	case B_USERMODE:
 		return lower_usermode(l);
-	case B_FUNC:
+	case B_FUNC: /* behind the entry of a function the helper gives 0 */
+		if (l->cl->provider->id == PROV_KPROBE && l->cl->provider->has_pt_regs && l->cl->attach.v[0]->offset)
+			return lower_reg(l, REG_IP);
 		return ir_call(LB, TY_I64, H_get_func_ip, 1, lower_ctx(l));
 	default:
 		lower_error(l, n->span, builtin_info[n->builtin].name);

@@ -100,22 +100,19 @@ static struct loop_entry *lower_entry_of(struct lower *l, const struct node *n)
 
 /* -- places -- */
 
+/* Arguments that are words: of the context, or registers. */
 static bool lower_is_raw_args(const struct lower *l)
 {
-	enum provider_id p = l->cl->provider->id;
-	return p == PROV_RAWTRACEPOINT || p == PROV_FENTRY || p == PROV_FEXIT;
+	return l->cl->provider->typed || l->cl->provider->id == PROV_KPROBE;
 }
 
-static uint32_t lower_field_index(const struct type *t, const struct field *f)
+/* args.x: the word of the context, or the register, that the field's offset says. */
+static ref lower_raw_arg(struct lower *l, const struct field *f, const struct type *t)
 {
-	return (uint32_t)(f - t->fields.v);
-}
-
-/* args.x of a raw tracepoint: the n-th word of the context. */
-static ref lower_raw_arg(struct lower *l, const struct type *args, const struct field *f, const struct type *t)
-{
+	if (!l->cl->provider->typed)
+		return lower_extend(l, lower_register_word(l, f->offset / 8), f->type);
 	bool btf = t->kind == T_PTR && t->as == AS_BTF;
-	ref v = ir_load(LB, btf ? TY_BTF : TY_I64, 8, false, lower_ctx(l), 8 * (int64_t)lower_field_index(args, f));
+	ref v = ir_load(LB, btf ? TY_BTF : TY_I64, 8, false, lower_ctx(l), f->offset);
 	return lower_extend(l, v, f->type);
 }
 
@@ -279,7 +276,7 @@ static ref lower_field_value(struct lower *l, struct node *n)
 	const struct field *f = lower_field(n, &extra);
 	bool args = n->a->kind == N_BUILTIN && n->a->builtin == B_ARGS;
 	if (args && lower_is_raw_args(l))
-		return lower_raw_arg(l, n->a->type, f, n->type);
+		return lower_raw_arg(l, f, n->type);
 	if (args && (f->data_loc || f->rel_loc)) {
 		/* low half: where the data is in the record (rel: from the end of this word) */
 		ref w = ir_load(LB, TY_I64, 4, false, lower_ctx(l), f->offset);

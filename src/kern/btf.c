@@ -13,8 +13,7 @@
  * of typedefs) and a struct is only completed when what it holds by value is a tree of bounded size. So a corrupt file
  * gives wrong types at worst, never a crash, a loop, or a cyclic type.
  *
- * Only vmlinux is read. The BTF of a module continues its numbers and strings (split BTF); it would be a second struct kbtf
- * with first id, first string offset and the base to ask below them, in kbtf_rec() and kbtf_str().
+ * The BTF of a module is appended when it is asked for (split.c).
  */
 #include "kern/kern_priv.h"
 
@@ -53,8 +52,6 @@ static const char *kbtf_str(const struct kbtf *b, uint32_t off)
 	return off < b->strs_len ? b->strs + off : ""; /* the section ends with a NUL: checked at open */
 }
 
-static int64_t kbtf_extra(uint32_t info);
-
 static bool kbtf_rec(const struct kbtf *b, uint32_t id, struct kbtf_type *ret, const unsigned char **ret_more)
 {
 	if (id == 0 || id >= b->n)
@@ -81,7 +78,7 @@ static inline bool info_flag(uint32_t info)
 }
 
 /* Bytes that follow a record's head; -1: kind unknown, -2: no kind. */
-static int64_t kbtf_extra(uint32_t info)
+int64_t kbtf_extra(uint32_t info)
 {
 	uint32_t n = info_vlen(info);
 	switch (info_kind(info)) {
@@ -180,6 +177,19 @@ static bool kbtf_index(struct kbtf *b, const char **ret_why)
 	return true;
 }
 
+bool kbtf_reindex(struct kbtf *b, const struct kbtf *before)
+{
+	const char *why;
+	b->has_functions = false;
+	b->enums.n = b->enums.cap = 0;
+	b->enums.v = NULL;
+	b->values = (struct map){ 0 };
+	if (!kbtf_index(b, &why) || b->n < before->n)
+		return false;
+	memcpy(b->made, before->made, before->n * sizeof(*b->made));
+	return true;
+}
+
 static void kbtf_index_functions(struct kbtf *b)
 {
 	const unsigned char *p = b->types;
@@ -240,6 +250,8 @@ struct kbtf *kbtf_open_mem(struct facts *f, struct map *named, const void *blob,
 	if (!kbtf_index(b, ret_why))
 		return NULL;
 	b->func_type = type_new(b->arena, T_FUNC, 0, 1);
+	b->base_n = b->n;
+	b->base_strs = b->strs_len;
 	*ret_why = NULL;
 	return b;
 }
@@ -637,8 +649,10 @@ struct facts_func *kbtf_func(struct kbtf *b, uint32_t id, uint32_t skip)
 	for (uint32_t i = skip; i < info_vlen(rec.info); i++) {
 		struct facts_param p = { str_of(kbtf_str(b, rd32(more + 8 * i))), NULL };
 		uint32_t type_id = rd32(more + 8 * i + 4);
-		if (!type_id) /* "..." */
+		if (!type_id) { /* "..." */
+			f->variadic = true;
 			break;
+		}
 		if (!p.name.len)
 			p.name = str_of(arena_printf(b->arena, "arg%u", i - skip));
 		p.type = kbtf_make(b, type_id);

@@ -232,11 +232,51 @@ static const struct facts_func *facts_raw_tracepoint(struct facts *f, struct str
 	return fn;
 }
 
+/* -- modules: their BTF is appended to the kernel's when one of their functions is asked for -- */
+
+struct kern_module {
+	uint32_t first, end, shift; /* ids of its types; first == end: none */
+	struct map funcs;
+};
+
+static struct kern_module *facts_module(struct kern *k, struct str name)
+{
+	struct kern_module *m = map_get(&k->modules, name);
+	struct kbtf *b = kern_btf(k);
+	size_t len = 0;
+	if (m || !b || !is_event_name(name))
+		return m;
+	m = arena_new(k->arena, struct kern_module);
+	struct str key = { arena_strndup(k->arena, name.s, name.len), name.len };
+	map_put(k->arena, &k->modules, key, m);
+	const char *blob = k->fixture ? NULL : kern_read_file(k->arena, arena_printf(k->arena, "/sys/kernel/btf/%s", key.s), 64 << 20, &len);
+	uint32_t first = b->n;
+	if (blob && kbtf_append(b, blob, len, &m->shift)) {
+		m->first = first;
+		m->end = b->n;
+	}
+	return m;
+}
+
+static const struct facts_func *facts_module_function(struct kern *k, struct str module, struct str name)
+{
+	struct kern_module *m = facts_module(k, module);
+	struct facts_func *fn = m ? map_get(&m->funcs, name) : NULL;
+	for (uint32_t id = m ? m->first : 0; m && !fn && id < m->end; id++) {
+		if (kbtf_kind(k->btf, id) != KB_FUNC || !str_is(name, kbtf_name(k->btf, id)) || !(fn = kbtf_func(k->btf, id, 0)))
+			continue;
+		fn->btf_id -= m->shift;
+		fn->module = (struct str){ arena_strndup(k->arena, module.s, module.len), module.len };
+		map_put(k->arena, &m->funcs, fn->name, fn);
+	}
+	return fn;
+}
+
 static const struct facts_func *facts_function(struct facts *f, struct str module, struct str name)
 {
 	struct kern *k = kern_of(f);
 	if (module.len && !str_is(module, "vmlinux"))
-		return NULL;
+		return facts_module_function(k, module, name);
 	struct facts_func *fn = map_get(&k->funcs, name);
 	struct kbtf *b = fn ? NULL : kern_btf(k);
 	uint32_t id = b ? kbtf_find(b, 1u << KB_FUNC, name) : 0;
@@ -273,6 +313,11 @@ static void names_add(void *arg, const char *name)
 	struct names *n = arg;
 	if (str_match(n->pattern, name))
 		vec_push(n->a, &n->list, name);
+}
+static void names_push(void *arg, const char *name)
+{
+	struct names *n = arg;
+	vec_push(n->a, &n->list, name);
 }
 static void names_add_copy(void *arg, const char *name)
 {
@@ -384,8 +429,9 @@ static int facts_list(struct facts *f, int provider, const char *pattern, void (
 		break;
 	case PROV_KPROBE: case PROV_KRETPROBE: case PROV_FENTRY: case PROV_FEXIT:
 		/* What ftrace can trace, where it may be read; else what BTF describes; else what the symbol table has. */
-		if (!k->fixture && names_file(k, &n, "available_filter_functions"))
+		if (kern_functions_list(k, pattern, names_push, &n))
 			break;
+		n.pattern = strncmp(pattern, "vmlinux:", 8) == 0 || strncmp(pattern, "*:", 2) == 0 ? strchr(pattern, ':') + 1 : pattern;
 		if (kern_btf(k)) {
 			names_btf(k, &n, KB_FUNC, "");
 		} else if (!k->fixture) {
@@ -393,6 +439,8 @@ static int facts_list(struct facts *f, int provider, const char *pattern, void (
 			if (k->syms)
 				ksyms_functions(k->syms, names_add, &n);
 		}
+		for (uint32_t i = 0; n.pattern != pattern && i < n.list.n; i++)
+			n.list.v[i] = arena_printf(k->arena, "vmlinux:%s", n.list.v[i]);
 		break;
 	default:
 		return 0;
@@ -431,6 +479,15 @@ static int facts_syscall(struct facts *f, struct str function)
 	return kern_syscall_number(function);
 }
 
+/* By trying: the kernel has its own list of what it does not take, and limits to numbers and kinds of arguments. */
+static const char *facts_fentry_refusal(struct facts *f, const struct facts_func *fn, bool at_return)
+{
+	struct kern *k = kern_of(f);
+	if (!kern_has(k, FEAT_FENTRY))
+		return k->fixture ? "this kernel refuses fentry" : fentry_refusal(k);
+	return k->fixture ? NULL : fentry_trial(fn, at_return);
+}
+
 static const struct facts_ops facts_ops = {
 	.type = facts_type,
 	.complete = facts_complete,
@@ -443,6 +500,8 @@ static const struct facts_ops facts_ops = {
 	.has = facts_has,
 	.kaddr = facts_kaddr,
 	.syscall = facts_syscall,
+	.traceable = facts_traceable,
+	.fentry_refusal = facts_fentry_refusal,
 };
 
 void facts_init(struct kern *k, struct arena *a)

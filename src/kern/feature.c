@@ -37,8 +37,8 @@ const char *kern_feature_doc(enum feature f)
 enum {
 	MAP_HASH = 1, MAP_ARRAY = 2, MAP_RINGBUF = 27, MAP_TASK_STORAGE = 29,
 	PROG_KPROBE = 2, PROG_TRACEPOINT = 5, PROG_RAW_TRACEPOINT = 17, PROG_TRACING = 26, F_NO_PREALLOC = 1,
-	TRACE_FENTRY = 24, TRACE_ITER = 28, TRACE_KPROBE_MULTI = 42, TRACE_UPROBE_MULTI = 48, TRACE_KPROBE_SESSION = 56,
-	HELPER_TASK_BTF = 158, HELPER_FOR_EACH_MAP = 164, HELPER_FUNC_IP = 173, HELPER_COOKIE = 174, HELPER_LOOP = 181,
+	TRACE_FENTRY = 24, TRACE_FEXIT = 25, TRACE_ITER = 28, TRACE_KPROBE_MULTI = 42, TRACE_UPROBE_MULTI = 48, TRACE_KPROBE_SESSION = 56,
+	HELPER_TASK_BTF = 158, HELPER_FOR_EACH_MAP = 164, HELPER_FUNC_IP = 173, HELPER_COOKIE = 174, HELPER_LOOP = 181, HELPER_FUNC_ARG = 183,
 	HELPER_LOOKUP_PERCPU = 195, HELPER_TAI = 208,
 };
 
@@ -124,7 +124,8 @@ static bool has_kprobe_link(uint32_t attach)
 	int prog = load_empty(PROG_KPROBE, attach, 0);
 	if (prog < 0)
 		return false;
-	int link = sys_link_kprobe_multi(prog, attach, no_function);
+	const char *const syms = no_function;
+	int link = sys_link_kprobe_multi(prog, attach, &(struct sys_kprobe_multi){ .syms = &syms, .n = 1 });
 	close(prog);
 	return closes(link) || link == -ESRCH || link == -ENOENT;
 }
@@ -148,12 +149,60 @@ static bool has_fentry(struct kern *k)
 	struct kbtf *b = kern_btf(k);
 	/* A function that the kernel has for trying this, and for nothing else. */
 	uint32_t id = b ? kbtf_find(b, 1u << KB_FUNC, STR("bpf_fentry_test1")) : 0;
-	int prog = id ? load_empty(PROG_TRACING, TRACE_FENTRY, id) : -1;
+	int prog = id ? load_empty(PROG_TRACING, TRACE_FENTRY, id) : b ? -ENOENT : -ENODATA;
+	k->fentry_err = prog;
 	if (prog < 0)
 		return false;
-	int link = sys_link_tracing(prog, TRACE_FENTRY, 0);
+	int link = k->fentry_err = sys_link_tracing(prog, TRACE_FENTRY, 0);
 	close(prog);
 	return closes(link);
+}
+
+const char *fentry_refusal(struct kern *k)
+{
+	switch (k->fentry_err) {
+	case -ENODATA:
+		return "this kernel has no BTF";
+	case -EPERM: case -EACCES:
+		return kern_lockdown() > 0 ? "the kernel's lockdown forbids fentry" : "the kernel forbids fentry";
+	default:
+		return "this kernel has no fentry";
+	}
+}
+
+const char *fentry_trial(const struct facts_func *fn, bool at_return)
+{
+	const struct bpf_insn insns[] = { MOV(BPF_REG_0, 0), EXIT };
+	char log[1024];
+	struct sys_prog p = { .type = PROG_TRACING, .expected_attach_type = at_return ? TRACE_FEXIT : TRACE_FENTRY,
+			      .attach_btf_id = fn->btf_id, .name = "probe", .license = "GPL", .insns = insns, .n_insns = 2,
+			      .log = log, .log_size = sizeof(log), .log_level = 1 };
+	int module = fn->module.len ? sys_btf_module(fn->module.s) : -1;
+	if (fn->module.len && module < 0)
+		return "the module's BTF object is not to be had";
+	p.attach_btf_fd = module > 0 ? module : 0;
+	log[0] = 0;
+	int fd = sys_prog_load(&p);
+	if (module >= 0)
+		close(module);
+	if (closes(fd))
+		return NULL;
+	if (strstr(log, "doesn't exist") || strstr(log, "does not exist"))
+		return "the function that BTF describes is not in the kernel's symbol table";
+	if (fn->variadic || strstr(log, "args") || fd == -ENOTSUP || fd == -524)
+		return "fentry cannot pass this function's arguments";
+	return "the kernel takes no fentry program there";
+}
+
+static bool has_func_arg(struct kern *k)
+{
+	struct kbtf *b = kern_btf(k);
+	uint32_t id = b ? kbtf_find(b, 1u << KB_FUNC, STR("bpf_fentry_test1")) : 0;
+	const struct bpf_insn insns[] = {
+		INSN(BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_3, BPF_REG_10, 0, 0), INSN(BPF_ALU64 | BPF_ADD | BPF_K, BPF_REG_3, 0, 0, -8),
+		MOV(BPF_REG_2, 0), INSN(BPF_ST | BPF_MEM | BPF_DW, BPF_REG_10, 0, -8, 0), CALL(HELPER_FUNC_ARG), MOV(BPF_REG_0, 0), EXIT,
+	};
+	return id && closes(load(PROG_TRACING, TRACE_FENTRY, id, insns, sizeof(insns) / sizeof(*insns), NULL, 0));
 }
 
 static bool has_iter(struct kern *k)
@@ -234,6 +283,8 @@ bool feature_probe(struct kern *k, enum feature f)
 		return has_kprobe_link(TRACE_KPROBE_SESSION);
 	case FEAT_FENTRY:
 		return has_fentry(k);
+	case FEAT_FUNC_ARG:
+		return kern_has(k, FEAT_FENTRY) && has_func_arg(k);
 	case FEAT_UPROBE:
 		return has_uprobe();
 	case FEAT_UPROBE_MULTI:

@@ -566,6 +566,20 @@ static void fx_item(struct fx *x)
 			fx_fail(x, "the function's name is missing");
 		fx_function(x, name, fx_params(x, ret, 0));
 		fx_need(x, ";");
+	} else if (fx_take(x, "traceable")) { /* traceable "line", ...; as in tracefs */
+		struct buf lines = { 0 };
+		buf_add(&lines, x->out->traceable.s ? x->out->traceable.s : "", x->out->traceable.len);
+		do {
+			buf_adds(&lines, fx_name(x));
+			if (fx_take(x, "[")) {
+				buf_addf(&lines, " [%s]", fx_name(x));
+				fx_need(x, "]");
+			}
+			buf_addc(&lines, '\n');
+		} while (fx_take(x, ","));
+		fx_need(x, ";");
+		x->out->traceable = (struct str){ arena_strndup(x->a, lines.s, lines.len), (uint32_t)lines.len };
+		buf_fini(&lines);
 	} else if (fx_take(x, "kaddr")) {
 		const char *name = fx_name(x);
 		uint64_t *v = arena_new(x->a, uint64_t);

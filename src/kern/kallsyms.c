@@ -237,6 +237,15 @@ uint64_t kern_symbol_address(struct kern *k, const char *name)
 	const struct ksyms *s = kern_syms(k);
 	return s ? ksyms_address(s, name) : 0;
 }
+uint64_t kern_symbol_in(struct kern *k, const char *name, struct str module)
+{
+	const struct ksyms *s = kern_syms(k);
+	for (uint32_t i = 0; s && !s->restricted && i < s->n; i++)
+		if (s->v[i].module && str_is(module, s->names.s + s->modules[s->v[i].module - 1]) &&
+		    strcmp(s->names.s + s->v[i].name, name) == 0)
+			return s->v[i].addr;
+	return 0;
+}
 const char *kern_symbol_name(struct kern *k, uint64_t addr, uint64_t *ret_offset)
 {
 	const struct ksyms *s = kern_syms(k);

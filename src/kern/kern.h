@@ -19,6 +19,7 @@ const char *kern_feature_doc(enum feature f);
 const char *kern_tracefs(struct kern *k, const char **ret_why);
 /* Kernel symbols (kallsyms, read once, compact). */
 uint64_t kern_symbol_address(struct kern *k, const char *name);
+uint64_t kern_symbol_in(struct kern *k, const char *name, struct str module); /* of that module; 0 if unknown */
 const char *kern_symbol_name(struct kern *k, uint64_t addr, uint64_t *ret_offset); /* NULL if unknown */
 const char *kern_symbol_module(struct kern *k, uint64_t addr); /* NULL: the kernel itself, or unknown */
 /* Pinned facts for tests: types and tracepoints from a small text fixture (test/fixture/kernel.txt). */

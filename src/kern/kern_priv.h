@@ -24,6 +24,7 @@ struct kbtf {
 	const char *strs;
 	uint32_t types_len, strs_len;
 	uint32_t n;                 /* ids are 1 .. n-1 */
+	uint32_t base_n, base_strs; /* of the kernel itself, before modules were appended */
 	uint32_t *off;              /* places of some records: see kbtf_rec() */
 	uint32_t *head, *next;      /* names: chains of ids by hash */
 	uint32_t mask;
@@ -48,6 +49,28 @@ bool kbtf_enum_value(struct kbtf *b, struct str name, int64_t *ret, struct type 
 /* The function prototype behind an id (FUNC, or typedef of a pointer to one), without its first `skip` parameters. Nameless
  * parameters are arg0, arg1, ... NULL if there is no prototype. */
 struct facts_func *kbtf_func(struct kbtf *b, uint32_t id, uint32_t skip);
+int64_t kbtf_extra(uint32_t info); /* bytes that follow a record's head; negative: no such kind */
+bool kbtf_reindex(struct kbtf *b, const struct kbtf *before); /* types and strings have grown; false: damaged */
+
+/* --- split.c: modules --- */
+/* The types of a module behind those that are there: their ids are the module's own plus *ret_shift. False: damaged. */
+bool kbtf_append(struct kbtf *b, const void *blob, size_t len, uint32_t *ret_shift);
+
+/* --- function.c: functions that can be traced --- */
+struct kfunc {
+	const char *name;
+	uint16_t module; /* in modules; 0: the kernel itself */
+};
+struct kfuncs {
+	struct arena *arena;
+	VEC(const char *) modules;
+	VEC(struct kfunc) list; /* by name */
+};
+struct kfuncs *kfuncs_parse(struct arena *a, char *text);
+uint32_t kfuncs_find(const struct kfuncs *f, const char *name); /* the first of that name, or list.n */
+const struct kfuncs *kern_functions(struct kern *k);            /* NULL: the kernel does not tell */
+bool kern_functions_list(struct kern *k, const char *pattern, void (*each)(void *arg, const char *name), void *arg);
+int facts_traceable(struct facts *f, struct str module, struct str name, struct str *ret_module);
 
 /* --- ctype.c: C type names that need no BTF --- */
 struct type *ctype_base(struct arena *a, struct str name); /* "unsigned long", "u32", "pid_t"; NULL if unknown */
@@ -88,6 +111,7 @@ struct fixture {
 	uint32_t btf_len;
 	struct map events; /* "cat:event" -> struct str * */
 	struct map kaddrs; /* name -> uint64_t * */
+	struct str traceable; /* as tracefs would say it; empty: not known */
 	bool has[FEAT_COUNT];
 };
 struct fixture *fixture_parse(struct arena *a, struct str text, const char **ret_err);
@@ -98,8 +122,11 @@ struct kern {
 	struct arena *arena;
 	const struct fixture *fixture; /* instead of the running kernel */
 	struct kbtf *btf;
+	int fentry_err;        /* why FEAT_FENTRY is not there */
 	const char *btf_why;
-	bool btf_tried, tracefs_tried, syms_tried;
+	bool btf_tried, tracefs_tried, syms_tried, kfuncs_tried;
+	struct kfuncs *kfuncs;
+	struct map modules; /* name -> struct kern_module, whose BTF has been appended or is not to be had */
 	const char *tracefs, *tracefs_why;
 	struct ksyms *syms;
 	struct map named, events, raws, funcs;
@@ -108,6 +135,8 @@ struct kern {
 void facts_init(struct kern *k, struct arena *a);
 struct kbtf *kern_btf(struct kern *k); /* opened on first use; NULL when the kernel has none */
 bool feature_probe(struct kern *k, enum feature f);
+const char *fentry_refusal(struct kern *k);                                     /* feature.c: why there is none at all */
+const char *fentry_trial(const struct facts_func *fn, bool at_return); /* feature.c: NULL, or why not this function */
 
 /* A whole small file (procfs, sysfs, tracefs: no size known) into memory, NUL-terminated. NULL if unreadable or longer than max. */
 char *kern_read_file(struct arena *a, const char *path, size_t max, size_t *ret_len);

@@ -26,9 +26,9 @@
 /* Numbers that older headers do not know. */
 enum {
 	CMD_MAP_CREATE = 0, CMD_MAP_LOOKUP = 1, CMD_MAP_UPDATE = 2, CMD_MAP_DELETE = 3, CMD_MAP_NEXT_KEY = 4, CMD_PROG_LOAD = 5,
-	CMD_TEST_RUN = 10, CMD_INFO_BY_FD = 15, CMD_RAW_TRACEPOINT_OPEN = 17, CMD_BTF_LOAD = 18, CMD_LOOKUP_BATCH = 24,
+	CMD_TEST_RUN = 10, CMD_INFO_BY_FD = 15, CMD_BTF_BY_ID = 19, CMD_BTF_NEXT_ID = 23, CMD_RAW_TRACEPOINT_OPEN = 17, CMD_BTF_LOAD = 18, CMD_LOOKUP_BATCH = 24,
 	CMD_DELETE_BATCH = 27, CMD_LINK_CREATE = 28, CMD_ENABLE_STATS = 32, CMD_ITER_CREATE = 33,
-	ATTACH_TRACE_ITER = 28, ATTACH_PERF_EVENT = 41, ATTACH_UPROBE_MULTI = 48, UPROBE_MULTI_RETURN = 1,
+	ATTACH_TRACE_ITER = 28, ATTACH_PERF_EVENT = 41, ATTACH_UPROBE_MULTI = 48, UPROBE_MULTI_RETURN = 1, KPROBE_MULTI_RETURN = 1,
 };
 
 /* One size for every attribute: the largest prefix that some call passes. */
@@ -62,6 +62,7 @@ union sys_attr {
 			struct { uint64_t path, offsets, ref_ctr, cookies; uint32_t n, flags, pid, pad; } uprobes;
 		};
 	} link;
+	struct { uint32_t id, next, flags; } next; /* also: the object of an id */
 	struct { uint32_t type; } stats;
 	struct { uint32_t link, flags; } iter;
 };
@@ -287,11 +288,60 @@ int sys_link_uprobe_multi(int prog_fd, const struct sys_uprobe_multi *u)
 	return sys_bpf(CMD_LINK_CREATE, &a, UPTO(link.uprobes));
 }
 
-int sys_link_kprobe_multi(int prog_fd, uint32_t attach_type, const char *symbol)
+int sys_link_kprobe_multi(int prog_fd, uint32_t attach_type, const struct sys_kprobe_multi *k)
 {
-	const uint64_t syms = ptr64(symbol);
-	union sys_attr a = { .link = { .prog = (uint32_t)prog_fd, .attach = attach_type, .kprobes = { .n = 1, .syms = ptr64(&syms) } } };
+	union sys_attr a = { .link = { .prog = (uint32_t)prog_fd, .attach = attach_type, .kprobes = {
+		.flags = k->ret ? KPROBE_MULTI_RETURN : 0, .n = k->n, .syms = k->addrs ? 0 : ptr64(k->syms), .addrs = ptr64(k->addrs),
+		.cookies = ptr64(k->cookies) } } };
+	_Static_assert(sizeof(const char *) == sizeof(uint64_t), "the kernel takes an array of 64-bit addresses of names");
 	return sys_bpf(CMD_LINK_CREATE, &a, UPTO(link.kprobes));
+}
+
+uint64_t sys_link_missed(int link_fd)
+{
+	/* struct bpf_link_info by offset: type, id, program; then what belongs to the type. */
+	enum { LEN = 64, PERF_EVENT = 7, KPROBE_MULTI = 8, AT_KIND = 16, AT_MULTI = 32, AT_KPROBE = 48, KIND_KPROBE = 3, KIND_KRETPROBE = 4 };
+	_Alignas(8) unsigned char info[LEN] = { 0 };
+	union sys_attr a = { .info = { .fd = (uint32_t)link_fd, .len = LEN, .info = ptr64(info) } };
+	uint32_t type, kind;
+	uint64_t n = 0;
+	if (sys_bpf(CMD_INFO_BY_FD, &a, UPTO(info)) < 0)
+		return 0;
+	memcpy(&type, info, 4);
+	memcpy(&kind, info + AT_KIND, 4);
+	if (type == KPROBE_MULTI)
+		memcpy(&n, info + AT_MULTI, 8);
+	else if (type == PERF_EVENT && (kind == KIND_KPROBE || kind == KIND_KRETPROBE))
+		memcpy(&n, info + AT_KPROBE, 8);
+	return n;
+}
+
+int sys_btf_module(const char *name)
+{
+	/* struct bpf_btf_info: btf, size, id, name, length of the name, kernel's own */
+	struct { uint64_t btf; uint32_t size, id; uint64_t name; uint32_t name_len, kernel; } info;
+	char got[64];
+	for (uint32_t id = 0;;) {
+		union sys_attr a = { .next = { .id = id } };
+		int r = sys_bpf(CMD_BTF_NEXT_ID, &a, UPTO(next));
+		if (r < 0)
+			return r;
+		id = a.next.next;
+		a = (union sys_attr){ .next = { .id = id } };
+		int fd = sys_bpf(CMD_BTF_BY_ID, &a, UPTO(next));
+		if (fd == -ENOENT) /* gone meanwhile */
+			continue;
+		if (fd < 0)
+			return fd;
+		memset(&info, 0, sizeof(info));
+		memset(got, 0, sizeof(got));
+		info.name = ptr64(got);
+		info.name_len = sizeof(got);
+		a = (union sys_attr){ .info = { .fd = (uint32_t)fd, .len = sizeof(info), .info = ptr64(&info) } };
+		if (sys_bpf(CMD_INFO_BY_FD, &a, UPTO(info)) >= 0 && info.kernel && strcmp(got, name) == 0)
+			return fd;
+		close(fd);
+	}
 }
 
 int sys_iter_create(int link_fd)

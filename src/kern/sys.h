@@ -52,7 +52,14 @@ int sys_link_raw_tracepoint(int prog_fd, const char *name, uint64_t cookie);
 int sys_link_tracing(int prog_fd, uint32_t attach_type, uint64_t cookie); /* iter, fentry, tp_btf */
 struct sys_uprobe_multi { const char *path; const unsigned long *offsets, *ref_ctr; const uint64_t *cookies; uint32_t n; bool ret; int pid; };
 int sys_link_uprobe_multi(int prog_fd, const struct sys_uprobe_multi *u);
-int sys_link_kprobe_multi(int prog_fd, uint32_t attach_type, const char *symbol); /* one function, for feature probing */
+/* Functions by name or, where `addrs` is given, by address: all or none. */
+struct sys_kprobe_multi { const char *const *syms; const uint64_t *addrs, *cookies; uint32_t n; bool ret; };
+int sys_link_kprobe_multi(int prog_fd, uint32_t attach_type, const struct sys_kprobe_multi *k);
+/* Events that the kernel itself could not deliver to a link of kernel functions: nested ones, returns that it had no room to remember.
+ * 0 where the kernel does not tell. */
+uint64_t sys_link_missed(int link_fd);
+/* The BTF object of a loaded module: what programs on its functions are loaded with. */
+int sys_btf_module(const char *name);
 int sys_iter_create(int link_fd);
 int sys_perf_set_bpf(int perf_fd, int prog_fd);                      /* PERF_EVENT_IOC_SET_BPF + ENABLE, before perf links */
 /* Perf events are made disabled; sys_link_perf() or sys_perf_set_bpf() enables them. */

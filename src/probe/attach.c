@@ -250,6 +250,114 @@ static void attach_multi(struct attaching *x, const struct plan_step *s)
 	}
 }
 
+/* -- functions of the kernel -- */
+
+static void attach_fail_kernel(struct attaching *x, uint32_t at, int err)
+{
+	const struct attach_point *ap = x->m->attaches.v[at];
+	const char *hint, *name = arena_strndup(x->a, ap->func.s, ap->func.len);
+	struct str in;
+	if (err == -EOPNOTSUPP && !kern_has(x->k, FEAT_KPROBE)) {
+		attach_fail_text(x, at, err, "this kernel has no kprobes (CONFIG_KPROBE_EVENTS), or does not allow them");
+		return;
+	}
+	if (err == -EADDRNOTAVAIL) {
+		attach_fail_text(x, at, err, arena_printf(x->a, "several functions of the kernel are named %s", name));
+		return;
+	}
+	struct facts *f = kern_facts(x->k);
+	if (ap->func.len && (err == -EINVAL || err == -ENOENT || err == -ESRCH || err == -EBUSY || err == -EILSEQ) &&
+	    f->ops->traceable(f, ap->in_module ? ap->target : STR(""), ap->func, &in) == 0) {
+		const char *why = function_missing(x->a, f, name, &hint);
+		if (why) {
+			attach_fail_text(x, at, err, why);
+			return;
+		}
+	}
+	if (err == -EILSEQ)
+		attach_fail_text(x, at, err, "no instruction begins at this offset");
+	else
+		attach_fail(x, at, err, "cannot attach to the function");
+}
+
+static bool attach_is_kernel_return(const struct attach_point *ap)
+{
+	return ap->provider == PROV_KRETPROBE;
+}
+
+static void attach_kernel_link(struct attaching *x, int link)
+{
+	vec_push(x->a, &x->ret->missing_links, link);
+}
+
+static void attach_kprobe(struct attaching *x, const struct plan_step *s, uint32_t at)
+{
+	const struct attach_point *ap = x->m->attaches.v[at];
+	const char *name = ap->in_module ? arena_printf(x->a, "%.*s:%.*s", STR_FMT(ap->target), STR_FMT(ap->func)) :
+					   arena_strndup(x->a, ap->func.s, ap->func.len);
+	uint32_t links = x->ret->links.n;
+	int event = sys_perf_kprobe(ap->address ? NULL : name, ap->address ? ap->address : ap->offset, attach_is_kernel_return(ap));
+	int err = event < 0 ? event : attach_event(x, s, at, event);
+	if (err) {
+		attach_fail_kernel(x, at, err);
+		return;
+	}
+	x->ret->n_probes++;
+	if (x->ret->links.n > links)
+		attach_kernel_link(x, x->ret->links.v[links]);
+}
+
+/* All or none, as with uprobes: halves are tried until the bad ones stand alone. */
+static void attach_kprobe_range(struct attaching *x, const struct plan_step *s, const struct sys_kprobe_multi *all)
+{
+	int link = sys_link_kprobe_multi(x->fds[s->prog], s->attach_type, all);
+	if (link >= 0) {
+		vec_push(x->a, &x->ret->links, link);
+		attach_kernel_link(x, link);
+		x->ret->n_probes += all->n;
+		return;
+	}
+	if (all->n > 1 && (link == -EINVAL || link == -ESRCH || link == -ENOENT || link == -EBUSY || link == -EADDRNOTAVAIL)) {
+		struct sys_kprobe_multi half = *all;
+		half.n = all->n / 2;
+		attach_kprobe_range(x, s, &half);
+		half = *all;
+		half.syms += all->n / 2;
+		half.addrs = all->addrs ? all->addrs + all->n / 2 : NULL;
+		half.cookies += all->n / 2;
+		half.n -= all->n / 2;
+		attach_kprobe_range(x, s, &half);
+		return;
+	}
+	for (uint32_t k = 0; k < all->n; k++)
+		attach_fail_kernel(x, (uint32_t)all->cookies[k], link);
+}
+
+/* The kernel's own functions by name; those of modules by address, since older kernels look no names up in modules. */
+static void attach_kprobe_multi(struct attaching *x, const struct plan_step *s)
+{
+	const char **syms = arena_array(x->a, const char *, s->attach.n);
+	uint64_t *cookies = arena_array(x->a, uint64_t, s->attach.n), *addrs = arena_array(x->a, uint64_t, s->attach.n);
+	for (int modules = 0; modules < 2; modules++) {
+		struct sys_kprobe_multi u = { .syms = syms, .addrs = modules ? addrs : NULL, .cookies = cookies };
+		for (uint32_t i = 0; i < s->attach.n; i++) {
+			const struct attach_point *ap = x->m->attaches.v[s->attach.v[i]];
+			if (ap->in_module != (modules == 1))
+				continue;
+			u.ret = attach_is_kernel_return(ap);
+			syms[u.n] = arena_strndup(x->a, ap->func.s, ap->func.len);
+			cookies[u.n] = s->attach.v[i];
+			if (modules && !(addrs[u.n] = kern_symbol_in(x->k, syms[u.n], ap->target))) {
+				attach_fail_text(x, s->attach.v[i], -ENOENT, "the function's address is not to be had");
+				continue;
+			}
+			u.n++;
+		}
+		if (u.n)
+			attach_kprobe_range(x, s, &u);
+	}
+}
+
 static void attach_link(struct attaching *x, const struct plan_step *s, uint32_t at)
 {
 	const struct attach_point *ap = x->m->attaches.v[at];
@@ -260,6 +368,10 @@ static void attach_link(struct attaching *x, const struct plan_step *s, uint32_t
 		link = sys_link_tracing(fd, s->attach_type, at);
 		if (link == -EOPNOTSUPP || link == -EINVAL) /* no cookies for these links (before 6.10): the program has its number inside */
 			link = sys_link_tracing(fd, s->attach_type, 0);
+	}
+	if (link < 0 && s->how == AM_FENTRY) {
+		attach_fail_kernel(x, at, link);
+		return;
 	}
 	if (link < 0) {
 		attach_fail(x, at, link, "cannot attach the program");
@@ -284,6 +396,10 @@ static void attach_step(struct attaching *x, const struct plan_step *s)
 		attach_multi(x, s);
 		return;
 	}
+	if (s->how == AM_KPROBE_MULTI) {
+		attach_kprobe_multi(x, s);
+		return;
+	}
 	if (s->how == AM_TRACING_LINK && x->m->attaches.v[s->attach.v[0]]->provider == PROV_TRACEPOINT) {
 		uint32_t before = x->ret->n_probes; /* one link for all: ir/lower_group.c */
 		attach_link(x, s, s->attach.v[0]);
@@ -302,6 +418,13 @@ static void attach_step(struct attaching *x, const struct plan_step *s)
 		case PROV_SOFTWARE:
 		case PROV_HARDWARE:
 			attach_sampling(x, s, at);
+			break;
+		case PROV_KPROBE:
+		case PROV_KRETPROBE:
+			if (s->how == AM_FENTRY)
+				attach_link(x, s, at);
+			else
+				attach_kprobe(x, s, at);
 			break;
 		case PROV_UPROBE:
 		case PROV_URETPROBE:
@@ -425,8 +548,18 @@ static bool attach_leave(const int *fds, uint32_t n)
 	return WIFEXITED(status) && WEXITSTATUS(status) == 127;
 }
 
+uint64_t probe_missed(const struct attached *at)
+{
+	uint64_t n = at->missed;
+	for (uint32_t i = 0; i < at->missing_links.n; i++)
+		n += sys_link_missed(at->missing_links.v[i]);
+	return n;
+}
+
 void probe_detach(struct attached *at)
 {
+	at->missed = probe_missed(at);
+	at->missing_links.n = 0;
 	attach_close(at->iter_links.v, at->iter_links.n);
 	attach_close(at->links.v, at->links.n);
 	attach_close(at->events.v, at->events.n);

@@ -26,10 +26,6 @@ static int later_refuse(const struct provider *p, struct provider_env *env, uint
 		.ptr_as = AS_KERNEL, .expand = later_##lower,                                                                  \
 	}
 
-LATER(kprobe, KPROBE, "k", "kernel function entry", BPF_PROG_TYPE_KPROBE, 1, 2);
-LATER(kretprobe, KRETPROBE, "kr", "kernel function return", BPF_PROG_TYPE_KPROBE, 1, 2);
-LATER(fentry, FENTRY, "f kfunc", "kernel function entry, typed", BPF_PROG_TYPE_TRACING, 1, 3);
-LATER(fexit, FEXIT, "fr kretfunc", "kernel function return, typed", BPF_PROG_TYPE_TRACING, 1, 3);
 LATER(usdt, USDT, "U", "user static probe", BPF_PROG_TYPE_KPROBE, 1, 3);
 LATER(watchpoint, WATCHPOINT, "w", "memory access", BPF_PROG_TYPE_PERF_EVENT, 3, 3);
 LATER(test, TEST, "", "test probe, with --test", BPF_PROG_TYPE_XDP, 1, 1);

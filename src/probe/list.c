@@ -92,13 +92,31 @@ static void list_type(struct listing *x, char keyword, struct str name)
 
 /* -- kernel-side providers -- */
 
-static void list_names(struct listing *x, enum provider_id id, const char *prefix, const char *pattern, const char *suffix)
+/* "function" or "module:function" */
+static void list_function(struct listing *x, const char *name)
 {
-	struct parts_names names;
-	if (parts_list(x->f, x->a, id, pattern, &names) < 0)
-		return;
-	for (uint32_t i = 0; i < names.list.n; i++) {
-		const char *name = names.list.v[i], *colon = strchr(name, ':');
+	const char *colon = strchr(name, ':');
+	struct str module = colon ? (struct str){ name, (uint32_t)(colon - name) } : STR(""), in = module;
+	struct facts *f = x->f;
+	const struct facts_func *fn = f->ops->has(f, FEAT_BTF) ? f->ops->function(f, module, str_of(colon ? colon + 1 : name)) : NULL;
+	if (!fn && !colon && f->ops->traceable && f->ops->traceable(f, STR(""), str_of(name), &in) == 1 && in.len)
+		fn = f->ops->function(f, in, str_of(name));
+	for (uint32_t k = 0; fn && k < fn->params.n; k++) {
+		buf_adds(x->out, "    ");
+		list_declare(x, fn->params.v[k].type, fn->params.v[k].name.s, 0);
+		buf_addc(x->out, '\n');
+	}
+	if (fn && fn->ret && fn->ret->kind != T_VOID) {
+		buf_adds(x->out, "    ");
+		list_declare(x, fn->ret, "retval", 0);
+		buf_addc(x->out, '\n');
+	}
+}
+
+static void list_printed(struct listing *x, enum provider_id id, const char *prefix, const struct parts_names *names, const char *suffix)
+{
+	for (uint32_t i = 0; i < names->list.n; i++) {
+		const char *name = names->list.v[i], *colon = strchr(name, ':');
 		x->n++;
 		buf_addf(x->out, "%s%s%s\n", prefix, name, suffix);
 		if (!x->params)
@@ -106,6 +124,8 @@ static void list_names(struct listing *x, enum provider_id id, const char *prefi
 		if (id == PROV_TRACEPOINT && colon) {
 			uint64_t event;
 			list_fields(x, x->f->ops->tracepoint(x->f, (struct str){ name, (uint32_t)(colon - name) }, str_of(colon + 1), &event));
+		} else if (id == PROV_KPROBE || id == PROV_FENTRY) {
+			list_function(x, name);
 		} else if (id == PROV_RAWTRACEPOINT) {
 			const struct facts_func *fn = x->f->ops->raw_tracepoint(x->f, str_of(name));
 			for (uint32_t k = 0; fn && k < fn->params.n; k++) {
@@ -115,6 +135,29 @@ static void list_names(struct listing *x, enum provider_id id, const char *prefi
 			}
 		}
 	}
+}
+
+static void list_names(struct listing *x, enum provider_id id, const char *prefix, const char *pattern, const char *suffix)
+{
+	struct parts_names names;
+	if (parts_list(x->f, x->a, id, pattern, &names) >= 0)
+		list_printed(x, id, prefix, &names, suffix);
+}
+
+/* What has types: the functions that BTF describes among those that can be traced. */
+static void list_fentry(struct listing *x, const char *provider, const char *pattern)
+{
+	struct parts_names names, kept;
+	struct facts *f = x->f;
+	if (!f->ops->has(f, FEAT_BTF) || parts_list(f, x->a, PROV_KPROBE, pattern, &names) < 0)
+		return;
+	kept = (struct parts_names){ .a = x->a };
+	for (uint32_t i = 0; i < names.list.n; i++) {
+		const char *name = names.list.v[i], *colon = strchr(name, ':');
+		if (colon && f->ops->function(f, (struct str){ name, (uint32_t)(colon - name) }, str_of(colon + 1)))
+			vec_push(x->a, &kept.list, name);
+	}
+	list_printed(x, PROV_FENTRY, arena_printf(x->a, "%s:", provider), &kept, "");
 }
 
 static void list_events(struct listing *x, const char *provider, const struct perf_event_name *e, const char *pattern)
@@ -142,10 +185,12 @@ static void list_kernel(struct listing *x, enum provider_id id, const char *name
 		list_names(x, id, "iter:", last, "");
 		break;
 	case PROV_KPROBE:
-		list_names(x, id, "kprobe:", last, "");
+	case PROV_KRETPROBE:
+		list_names(x, PROV_KPROBE, arena_printf(x->a, "%s:", name), rest, "");
 		break;
 	case PROV_FENTRY:
-		list_names(x, id, "fentry:vmlinux:", last, "");
+	case PROV_FEXIT:
+		list_fentry(x, name, colon ? rest : arena_printf(x->a, "*:%s", rest));
 		break;
 	case PROV_SOFTWARE:
 		list_events(x, name, event_software, rest);

@@ -12,7 +12,7 @@
 
 const char *const attach_mechanism_name[AM_COUNT] = {
 	[AM_TEST_RUN] = "test run", [AM_PERF_LINK] = "perf event, link", [AM_PERF_IOCTL] = "perf event", [AM_RAW_LINK] = "raw tracepoint",
-	[AM_TRACING_LINK] = "BTF tracepoint", [AM_UPROBE_MULTI] = "uprobe multi", [AM_ITER] = "iterator",
+	[AM_TRACING_LINK] = "BTF tracepoint", [AM_FENTRY] = "trampoline", [AM_KPROBE_MULTI] = "kprobe multi", [AM_UPROBE_MULTI] = "uprobe multi", [AM_ITER] = "iterator",
 };
 
 static bool plan_has(struct facts *f, enum feature x)
@@ -44,6 +44,27 @@ static void plan_uprobe(struct facts *f, struct plan_step *s, const struct modul
 	}
 	plan_perf(f, s, p->attach.n > 1 ? "each place by itself: this kernel has no multi-links for uprobes (before 6.6)" :
 					  "one place; this kernel has no multi-links for uprobes (before 6.6)", a);
+}
+
+/* Kernel functions that are no trampoline's: many in one link, one by a perf event. */
+static void plan_kprobe(struct facts *f, struct plan_step *s, const struct module *m, const struct module_prog *p, struct arena *a)
+{
+	const struct attach_point *first = m->attaches.v[p->attach.v[0]];
+	const char *why = first->why && p->attach.n == 1 ? arena_printf(a, "; %s", first->why) : "";
+	bool can = plan_has(f, FEAT_KPROBE_MULTI) && first->want != WANT_KPROBE;
+	for (uint32_t i = 0; i < p->attach.n; i++)
+		can &= !m->attaches.v[p->attach.v[i]]->offset && !m->attaches.v[p->attach.v[i]]->address;
+	if (can && (p->attach.n > 1 || first->want == WANT_MULTI)) {
+		s->how = AM_KPROBE_MULTI;
+		s->attach_type = TYPE_KPROBE_MULTI;
+		s->why = p->attach.n > 1 ? arena_printf(a, "%u functions in one link", p->attach.n) : "one function; as configured";
+	} else if (p->attach.n > 1) {
+		plan_perf(f, s, arena_printf(a, "each place by itself: %s", first->want == WANT_KPROBE ? "as configured" :
+					     plan_has(f, FEAT_KPROBE_MULTI) ? "some are not at a function's entry" :
+					     "this kernel has no multi-links for kprobes (before 5.18)"), a);
+	} else {
+		plan_perf(f, s, arena_printf(a, "a breakpoint or the tracer's call%s", why), a);
+	}
 }
 
 static void plan_tracepoint(struct facts *f, struct plan_step *s, const struct module_prog *p, struct arena *a)
@@ -78,6 +99,18 @@ static void plan_program(struct arena *a, struct facts *f, const struct module *
 	case PROV_ITER:
 		s->how = AM_ITER;
 		s->why = "read once, to the end";
+		break;
+	case PROV_FENTRY:
+	case PROV_FEXIT:
+	case PROV_KPROBE:
+	case PROV_KRETPROBE:
+		if (p->prog_type == BPF_PROG_TYPE_TRACING) {
+			const char *why = m->attaches.v[p->attach.v[0]]->why;
+			s->how = AM_FENTRY;
+			s->why = arena_printf(a, "%s: %s", p->attach_type == TYPE_TRACE_FEXIT ? "fexit" : "fentry", why ? why : "its own kind");
+		} else {
+			plan_kprobe(f, s, m, p, a);
+		}
 		break;
 	case PROV_UPROBE:
 	case PROV_URETPROBE:

@@ -15,6 +15,8 @@ enum attach_mechanism {
 	AM_PERF_IOCTL,   /* perf event + ioctl (no cookie) */
 	AM_RAW_LINK,     /* raw tracepoint link */
 	AM_TRACING_LINK, /* BTF tracepoint, fentry */
+	AM_FENTRY,       /* trampoline of a kernel function */
+	AM_KPROBE_MULTI, /* one link for many kernel functions */
 	AM_UPROBE_MULTI, /* one link for many places */
 	AM_ITER,         /* iterator link, read by the session */
 	AM_COUNT
@@ -44,12 +46,16 @@ struct attached {
 	VEC(int) events;         /* perf events, closed at once */
 	VEC(int) tracepoints;    /* perf events of tracepoints, whose programs are gone with their links */
 	VEC(int) iter_links;     /* AM_ITER: to be read at start of the run */
+	VEC(int) missing_links;  /* those of `links` whose missed events the kernel counts: kernel functions */
+	uint64_t missed;         /* their sum, once detached */
 	uint32_t n_probes;       /* attach points that are live */
 	VEC(struct attach_failure) failures;
 };
 /* prog_fds by module.progs index. Attach order: reference 3.4. */
 int probe_attach(struct arena *a, struct kern *k, const struct module *m, const struct plan *p, const int *prog_fds, int pid,
 		 struct attached *ret);
+/* Events that the kernel could not deliver to kernel functions' links, so far. */
+uint64_t probe_missed(const struct attached *a);
 /* Closes everything; when it returns no program runs any more. Perf events, which the kernel releases one by one and slowly, may be
  * left to a process of their own (attach.c). */
 void probe_detach(struct attached *a);

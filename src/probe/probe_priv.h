@@ -8,7 +8,8 @@
 #include "probe/probe.h"
 
 /* Newer than the oldest headers that we build with. */
-enum { TYPE_TRACE_RAW_TP = 23, TYPE_TRACE_FENTRY = 24, TYPE_TRACE_FEXIT = 25, TYPE_TRACE_ITER = 28, TYPE_UPROBE_MULTI = 48 };
+enum { TYPE_TRACE_RAW_TP = 23, TYPE_TRACE_FENTRY = 24, TYPE_TRACE_FEXIT = 25, TYPE_TRACE_ITER = 28, TYPE_KPROBE_MULTI = 42,
+       TYPE_UPROBE_MULTI = 48 };
 
 extern const struct provider provider_begin, provider_end, provider_self, provider_tracepoint, provider_rawtracepoint,
 	provider_kprobe, provider_kretprobe, provider_fentry, provider_fexit, provider_uprobe, provider_uretprobe, provider_usdt,
@@ -35,6 +36,20 @@ void parts_sort(struct parts_names *n);
 /* The context of programs that get registers, or a perf event's. */
 bool parts_load_regs(const struct provider *p, struct provider_env *env, struct attach_point *ap);
 bool parts_load_perf(const struct provider *p, struct provider_env *env, struct attach_point *ap);
+
+/* -- function.c: functions of the kernel -- */
+/* [MODULE:]FUNCTION[+OFFSET] or an address, with wildcards, to places; what cannot be traced is said. */
+int function_expand(const struct provider *p, struct provider_env *env, const struct str *parts, uint32_t n, struct span span,
+		    attach_each *each, void *arg);
+const struct facts_func *function_of(struct facts *f, const struct attach_point *ap); /* by BTF; NULL: it has none */
+/* `args` as the words of a typed program's context; *ret_words: how many words there are. */
+struct type *function_args(struct arena *a, const struct facts_func *fn, bool typed, uint32_t max, uint32_t *ret_words);
+const char *function_missing(struct arena *a, struct facts *f, const char *name, const char **ret_hint); /* why it cannot be traced */
+
+/* -- deny.c -- */
+/* Why wildcards leave it out, or NULL; *ret_counts: there is something to be missed. */
+const char *deny_reason(const char *function, bool *ret_counts);
+bool deny_is_lock(const char *function);
 
 /* -- event.c: software and hardware events -- */
 struct perf_event_name { const char *name, *alias; uint32_t config; uint32_t period; };

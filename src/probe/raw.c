@@ -82,5 +82,5 @@ static bool raw_load(const struct provider *p, struct provider_env *env, struct 
 const struct provider provider_rawtracepoint = {
 	.id = PROV_RAWTRACEPOINT, .name = "rawtracepoint", .aliases = "rt", .doc = "tracepoint with its raw, BTF-typed arguments",
 	.prog_type = BPF_PROG_TYPE_TRACING, .attach_type = TYPE_TRACE_RAW_TP, .access = ACC_ARGS | ACC_ARGN_CTX, .ptr_as = AS_KERNEL,
-	.expand = raw_expand, .load_args = raw_load,
+	.typed = true, .expand = raw_expand, .load_args = raw_load,
 };

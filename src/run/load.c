@@ -189,10 +189,17 @@ static int load_program(struct session *s, uint32_t i)
 	struct sys_prog p = { .type = mp->prog_type, .expected_attach_type = s->plan.steps.v[i].attach_type, .attach_btf_id = mp->btf_id,
 			      .name = name, .license = s->module.license ? s->module.license : "GPL",
 			      .insns = c->insns.v, .n_insns = c->insns.n };
+	int module = -1;
+	if (mp->btf_id && ap && ap->in_module && mp->prog_type == BPF_PROG_TYPE_TRACING) { /* the number is one of the module's BTF */
+		module = sys_btf_module(arena_strndup(&s->arena, ap->target.s, ap->target.len));
+		p.attach_btf_fd = module < 0 ? 0 : module;
+	}
 	if (c->subprogs.n > 1) {
 		int err = bpf_make_btf(&s->arena, c, s->module.funcs.v, &s->diags, &btf);
 		p.btf_fd = err ? err : sys_btf_load(btf.btf, btf.btf_size, NULL, 0);
 		if (p.btf_fd < 0) {
+			if (module >= 0)
+				close(module);
 			log_report(s, i, p.btf_fd, NULL, 0);
 			return p.btf_fd;
 		}
@@ -214,6 +221,8 @@ static int load_program(struct session *s, uint32_t i)
 	}
 	if (p.btf_fd > 0)
 		close(p.btf_fd);
+	if (module >= 0)
+		close(module);
 	return fd;
 }
 

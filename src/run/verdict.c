@@ -40,6 +40,7 @@ void verdict_print(struct session *s)
 		if (s->prog_fds[i] >= 0 && !sys_prog_info(s->prog_fds[i], &info))
 			v.n[LOSS_SKIP] += info.recursion_misses;
 	}
+	v.n[LOSS_SKIP] += probe_missed(&s->attached);
 	if (s->sema.config.missing_probes != 2) {
 		v.n[LOSS_ATTACH] = s->attached.failures.n;
 		for (uint32_t i = 0; i < s->attached.failures.n; i++) {

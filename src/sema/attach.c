@@ -5,6 +5,8 @@
  * source probe that share provider and argument layout share one clause; if
  * the body never looks at `args`, layouts do not matter.
  */
+#include <ctype.h>
+
 #include "sema/sema_priv.h"
 
 struct expand {
@@ -54,19 +56,59 @@ static uint32_t attach_split(struct sema_ctx *c, struct str raw, struct str *par
 	return n;
 }
 
-static bool attach_uses_args(const struct node *n)
+/* -- what a body looks at -- */
+
+/* By its words alone, before names are resolved: a word that means something else only makes the answer more careful. */
+static void attach_words(const struct node *n, struct provider_use *u)
 {
+	static const char *const regs[] = { "ctx", "reg", "usermode", "kstack", "ustack", "dw_ustack", "override", "uaddr" };
 	if (!n)
-		return false;
-	if ((n->kind == N_IDENT || n->kind == N_BUILTIN) && (str_is(n->str, "args") || str_is(n->str, "retval") || str_is(n->str, "ctx")))
-		return true;
-	/* a macro may look at args: assume so when any word is one */
-	if (attach_uses_args(n->a) || attach_uses_args(n->b) || attach_uses_args(n->c))
-		return true;
+		return;
+	if (n->kind == N_IDENT || n->kind == N_BUILTIN || n->kind == N_CALL) {
+		u->args |= str_is(n->str, "args");
+		u->retval |= str_is(n->str, "retval");
+		for (size_t i = 0; i < sizeof(regs) / sizeof(*regs); i++)
+			u->regs |= str_is(n->str, regs[i]);
+		if (n->str.len >= 4 && n->str.len <= 5 && str_starts(n->str, "arg") && isdigit((unsigned char)n->str.s[3])) {
+			uint32_t i = (uint32_t)(n->str.s[3] - '0');
+			if (n->str.len == 5)
+				i = isdigit((unsigned char)n->str.s[4]) ? i * 10 + (uint32_t)(n->str.s[4] - '0') : 31;
+			u->argn |= 1u << (i < 31 ? i : 31);
+		}
+	}
+	attach_words(n->a, u);
+	attach_words(n->b, u);
+	attach_words(n->c, u);
 	for (uint32_t i = 0; i < n->list.n; i++)
-		if (attach_uses_args(n->list.v[i]))
+		attach_words(n->list.v[i], u);
+}
+
+/* A #define that could hide one of these words. */
+static bool attach_define_hides(const struct node *n)
+{
+	static const char *const words[] = { "arg", "retval", "ctx", "reg", "usermode", "stack", "override", "uaddr" };
+	if (n->kind != N_CSTMT || !str_starts(n->str, "#define"))
+		return false;
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+		if (memmem(n->str.s, n->str.len, words[i], strlen(words[i])))
 			return true;
 	return false;
+}
+
+/* Macros count with every clause: which one calls which is not known yet. */
+static struct provider_use attach_use(const struct sema_ctx *c, const struct node *probe, bool *ret_looks)
+{
+	struct provider_use u = { 0 };
+	attach_words(probe->a, &u);
+	attach_words(probe->b, &u);
+	for (uint32_t i = 0; i < c->program->list.n; i++) {
+		const struct node *n = c->program->list.v[i];
+		if (n->kind == N_MACRO)
+			attach_words(n->b, &u);
+		u.regs |= attach_define_hides(n);
+	}
+	*ret_looks = u.args || u.retval || u.regs;
+	return u;
 }
 
 static bool attach_same_args(const struct type *x, const struct type *y)
@@ -83,8 +125,7 @@ static bool attach_same_args(const struct type *x, const struct type *y)
 	return true;
 }
 
-static struct clause *attach_clause(struct sema_ctx *c, uint32_t first, const struct provider *p, struct attach_point *ap,
-				    bool uses_args)
+static struct clause *attach_clause(struct sema_ctx *c, uint32_t first, const struct provider *p, struct attach_point *ap, bool looks)
 {
 	if (p->id == PROV_BEGIN || p->id == PROV_END || p->id == PROV_SELF || p->id == PROV_ITER)
 		return NULL;
@@ -92,51 +133,154 @@ static struct clause *attach_clause(struct sema_ctx *c, uint32_t first, const st
 		struct clause *cl = &c->s->clauses.v[i];
 		struct attach_point *o = cl->attach.v[0];
 		bool user = p->id == PROV_TRACEPOINT && str_is(ap->target, "syscalls") != str_is(o->target, "syscalls");
+		bool inside = p->id == PROV_KPROBE && ((ap->offset | ap->address) != 0) != ((o->offset | o->address) != 0);
 		/* A program that is typed by BTF is loaded for one function or event. */
-		if (cl->provider == p && !user && ap->btf_id == o->btf_id && (!uses_args || attach_same_args(cl->args, ap->args)))
+		if (cl->provider == p && !user && !inside && ap->btf_id == o->btf_id && (!looks || attach_same_args(cl->args, ap->args)))
 			return cl;
 	}
 	return NULL;
 }
 
+/* -- expansion -- */
+
+static void attach_no_provider(struct sema_ctx *c, struct node *at, struct str name)
+{
+	const char *best = NULL;
+	int dist = 3;
+	diag_add(c->d, D_PROBE_TYPE, at->span, STR_FMT(name));
+	for (uint32_t k = 0; k < c->env->providers->n; k++) {
+		int e = str_distance(c->env->providers->v[k]->name, name.s, 2);
+		if (e < dist) {
+			dist = e;
+			best = c->env->providers->v[k]->name;
+		}
+	}
+	if (best)
+		diag_hint(c->d, "did you mean '%s'?", best);
+}
+
+/* One alternative. False: it is wrong or, where that is an error, absent; reported. */
+static bool attach_expand(struct sema_ctx *c, struct node *at, struct str raw, int missing, struct expand *x)
+{
+	struct str parts[8];
+	uint32_t n = attach_split(c, raw, parts, 8), errors = c->d->n_errors;
+	x->p = n ? provider_find(c->env->providers, parts[0]) : NULL;
+	x->list.n = 0;
+	if (!x->p) {
+		attach_no_provider(c, at, n ? parts[0] : raw);
+		return false;
+	}
+	c->env->prov.missing_probes = missing;
+	c->env->prov.attach = (enum attach_want)c->s->config.attach;
+	return x->p->expand(x->p, &c->env->prov, parts + 1, n - 1, at->span, attach_collect, x) >= 0 && c->d->n_errors == errors;
+}
+
+/* The same, and not a word about it: is there such a place? */
+static bool attach_try(struct sema_ctx *c, struct node *at, struct str raw, struct expand *x)
+{
+	uint32_t list = c->d->list.n, errors = c->d->n_errors, warnings = c->d->n_warnings;
+	bool found = attach_expand(c, at, raw, 2, x) && x->list.n;
+	c->d->list.n = list;
+	c->d->n_errors = errors;
+	c->d->n_warnings = warnings;
+	return found;
+}
+
+/* The end of the alternative that begins at s: a '|' outside quotes. */
+static uint32_t attach_alternative(struct str raw)
+{
+	uint32_t i = 0;
+	for (; i < raw.len && raw.s[i] != '|'; i++) {
+		if (raw.s[i] != '"')
+			continue;
+		for (i++; i < raw.len && raw.s[i] != '"'; i++)
+			i += raw.s[i] == '\\';
+		if (i >= raw.len)
+			return raw.len;
+	}
+	return i;
+}
+
+/* "?PROBE" may be absent; "PROBE|PROBE" is the first that exists. False: reported. */
+static bool attach_places(struct sema_ctx *c, struct node *at, struct expand *x)
+{
+	struct str raw = at->str;
+	int missing = c->s->config.missing_probes;
+	bool optional = false;
+	if (raw.len > 1 && raw.s[0] == '?') {
+		struct str rest = { raw.s + 1, raw.len - 1 }, parts[8];
+		optional = attach_split(c, rest, parts, 8) && provider_find(c->env->providers, parts[0]);
+		raw = optional ? rest : raw;
+	}
+	for (;;) {
+		uint32_t n = attach_alternative(raw);
+		struct str one = { raw.s, n };
+		bool last = n >= raw.len;
+		if (last && !optional) {
+			if (!attach_expand(c, at, one, missing, x))
+				return false;
+			break;
+		}
+		if (attach_try(c, at, one, x) || last)
+			break;
+		raw = (struct str){ raw.s + n + 1, raw.len - n - 1 };
+	}
+	if (x->list.n == 0 && missing < 2 && !optional)
+		diag_add(c->d, missing ? D_PROBE_NO_MATCH_WARN : D_PROBE_NO_MATCH, at->span, STR_FMT(at->str));
+	return true;
+}
+
+bool sema_probe_exists(struct sema_ctx *c, struct node *at, struct str raw)
+{
+	struct expand x = { .c = c };
+	for (;;) {
+		uint32_t n = attach_alternative(raw);
+		if (attach_try(c, at, (struct str){ raw.s, n }, &x))
+			return true;
+		if (n >= raw.len)
+			return false;
+		raw = (struct str){ raw.s + n + 1, raw.len - n - 1 };
+	}
+}
+
+/* Clauses of one place may become those of a cheaper provider. */
+static void attach_better(struct sema_ctx *c, uint32_t first, const struct provider_use *u, bool looks)
+{
+	for (uint32_t i = first; i < c->s->clauses.n; i++) {
+		struct clause *cl = &c->s->clauses.v[i];
+		const struct provider *p = cl->provider->better && cl->attach.n == 1 ?
+						   cl->provider->better(cl->provider, &c->env->prov, cl->attach.v[0], u) : NULL;
+		if (!p)
+			continue;
+		cl->provider = p;
+		if (looks && p->load_args)
+			p->load_args(p, &c->env->prov, cl->attach.v[0]);
+		cl->args = cl->attach.v[0]->args;
+	}
+}
+
+static bool attach_has_pid_filter(const struct provider *p)
+{
+	return p->id == PROV_TRACEPOINT || p->id == PROV_RAWTRACEPOINT || p->id == PROV_KPROBE || p->id == PROV_KRETPROBE ||
+	       p->id == PROV_FENTRY || p->id == PROV_FEXIT || p->id == PROV_PROFILE || p->id == PROV_SOFTWARE || p->id == PROV_HARDWARE;
+}
+
 static void attach_probe(struct sema_ctx *c, struct node *probe, uint32_t index)
 {
 	uint32_t first = c->s->clauses.n;
-	bool uses_args = attach_uses_args(probe->b) || attach_uses_args(probe->a) || c->macros.n;
+	bool looks;
+	struct provider_use use = attach_use(c, probe, &looks);
 	for (uint32_t i = 0; i < probe->list.n; i++) {
 		struct node *at = probe->list.v[i];
-		struct str parts[8];
-		uint32_t n = attach_split(c, at->str, parts, 8);
 		struct expand x = { .c = c };
-		x.p = n ? provider_find(c->env->providers, parts[0]) : NULL;
-		if (!x.p) {
-			diag_add(c->d, D_PROBE_TYPE, at->span, STR_FMT(parts[0]));
-			const char *best = NULL;
-			int dist = 3;
-			for (uint32_t k = 0; k < c->env->providers->n; k++) {
-				int e = str_distance(c->env->providers->v[k]->name, parts[0].s, 2);
-				if (e < dist) {
-					dist = e;
-					best = c->env->providers->v[k]->name;
-				}
-			}
-			if (best)
-				diag_hint(c->d, "did you mean '%s'?", best);
+		if (!attach_places(c, at, &x))
 			continue;
-		}
-		uint32_t errors = c->d->n_errors;
-		c->env->prov.missing_probes = c->s->config.missing_probes;
-		int r = x.p->expand(x.p, &c->env->prov, parts + 1, n - 1, at->span, attach_collect, &x);
-		if (r < 0 || c->d->n_errors != errors)
-			continue;
-		if (x.list.n == 0 && c->s->config.missing_probes < 2)
-			diag_add(c->d, c->s->config.missing_probes ? D_PROBE_NO_MATCH_WARN : D_PROBE_NO_MATCH, at->span, STR_FMT(at->str));
 		for (uint32_t k = 0; k < x.list.n; k++) {
 			struct attach_point *ap = x.list.v[k];
 			ap->span = at->span;
-			if (uses_args && x.p->load_args)
+			if (looks && x.p->load_args)
 				x.p->load_args(x.p, &c->env->prov, ap);
-			struct clause *cl = attach_clause(c, first, x.p, ap, uses_args);
+			struct clause *cl = attach_clause(c, first, x.p, ap, looks);
 			vec_push(c->a, &c->s->attaches, ap);
 			if (cl) {
 				vec_push(c->a, &cl->attach, ap);
@@ -144,13 +288,12 @@ static void attach_probe(struct sema_ctx *c, struct node *probe, uint32_t index)
 			}
 			struct clause nc = { .index = index, .body = node_clone(c->a, probe->b), .predicate = node_clone(c->a, probe->a),
 					     .provider = x.p, .args = ap->args, .span = at->span };
-			nc.uses_pid_filter = x.p->id == PROV_TRACEPOINT || x.p->id == PROV_RAWTRACEPOINT || x.p->id == PROV_KPROBE ||
-					     x.p->id == PROV_KRETPROBE || x.p->id == PROV_FENTRY || x.p->id == PROV_FEXIT ||
-					     x.p->id == PROV_PROFILE || x.p->id == PROV_SOFTWARE || x.p->id == PROV_HARDWARE;
+			nc.uses_pid_filter = attach_has_pid_filter(x.p);
 			vec_push(c->a, &nc.attach, ap);
 			vec_push(c->a, &c->s->clauses, nc);
 		}
 	}
+	attach_better(c, first, &use, looks);
 }
 
 int sema_attach(struct sema_ctx *c)

@@ -335,6 +335,59 @@ static struct type *fold_kfunc_exist(struct sema_ctx *c, struct node *n)
 	return fold_bool(c, n, f && f->ops->function(f, STR("vmlinux"), x->str));
 }
 
+/* -- what a script may ask before it relies on it -- */
+
+/* "struct x", "union x", "enum x", or a typedef's name; NULL: there is none. */
+static struct type *fold_kernel_type(struct sema_ctx *c, struct str name)
+{
+	static const char *const words[] = { "struct ", "union ", "enum " };
+	for (size_t i = 0; i < 3; i++) {
+		uint32_t n = (uint32_t)strlen(words[i]);
+		if (!str_starts(name, words[i]))
+			continue;
+		while (n < name.len && name.s[n] == ' ')
+			n++;
+		struct type *t = sema_named_type(c, words[i][0], (struct str){ name.s + n, name.len - n });
+		return t && t->kind == T_STRUCT && !sema_complete(c, t) ? NULL : t;
+	}
+	return sema_named_type(c, 't', name);
+}
+
+static struct type *fold_exists(struct sema_ctx *c, struct node *n)
+{
+	const struct node *x = fold_text(c, n, 0), *y = n->builtin == B_FIELD_EXISTS ? fold_text(c, n, 1) : x;
+	struct facts *f = c->env->facts;
+	bool found = false;
+	if (!x || !y)
+		return sema_basic(c, SB_BOOL);
+	if (n->builtin == B_PROBE_EXISTS) {
+		found = sema_probe_exists(c, n, x->str);
+	} else if (n->builtin == B_ENUM_EXISTS) {
+		int64_t v;
+		struct type *t;
+		found = f && f->ops->enum_value(f, x->str, &v, &t);
+	} else {
+		struct type *t = fold_kernel_type(c, x->str);
+		found = t != NULL;
+		struct str path = y->str;
+		while (n->builtin == B_FIELD_EXISTS && found) { /* "a.b.c" */
+			uint32_t k = 0, extra;
+			while (k < path.len && path.s[k] != '.')
+				k++;
+			if (t->kind == T_PTR && t->elem)
+				t = t->elem;
+			const struct field *fl = t->kind == T_STRUCT && sema_complete(c, t) ?
+							 type_field(t, (struct str){ path.s, k }, &extra) : NULL;
+			found = fl != NULL;
+			if (k >= path.len)
+				break;
+			t = fl ? fl->type : t;
+			path = (struct str){ path.s + k + 1, path.len - k - 1 };
+		}
+	}
+	return fold_bool(c, n, found);
+}
+
 /* reg("ip"): where it lies in struct pt_regs */
 static struct type *fold_reg(struct sema_ctx *c, struct node *n)
 {
@@ -555,6 +608,11 @@ struct type *sema_comptime(struct sema_ctx *c, struct node *n)
 		return fold_pton(c, n);
 	case B_KFUNC_EXIST:
 		return fold_kfunc_exist(c, n);
+	case B_PROBE_EXISTS:
+	case B_TYPE_EXISTS:
+	case B_FIELD_EXISTS:
+	case B_ENUM_EXISTS:
+		return fold_exists(c, n);
 	case B_REG:
 		return fold_reg(c, n);
 	case B_GETOPT:

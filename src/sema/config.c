@@ -5,7 +5,7 @@
 #include "lang/lex.h"
 #include "sema/sema.h"
 
-enum config_type { CFG_U32, CFG_BOOL, CFG_MISSING, CFG_STR, CFG_IGNORED };
+enum config_type { CFG_U32, CFG_BOOL, CFG_MISSING, CFG_ATTACH, CFG_STR, CFG_IGNORED };
 
 static const struct {
 	const char *key;
@@ -24,6 +24,7 @@ static const struct {
 	{ "cpp_demangle", CFG_BOOL, offsetof(struct sema_config, cpp_demangle) },
 	{ "lazy_symbolication", CFG_BOOL, offsetof(struct sema_config, lazy_symbolication) },
 	{ "missing_probes", CFG_MISSING, offsetof(struct sema_config, missing_probes) },
+	{ "attach", CFG_ATTACH, offsetof(struct sema_config, attach) },
 	{ "str_trunc_trailer", CFG_STR, offsetof(struct sema_config, str_trunc_trailer) },
 	{ "license", CFG_STR, offsetof(struct sema_config, license) },
 	{ "cache_user_symbols", CFG_IGNORED, 0 }, { "stack_mode", CFG_IGNORED, 0 }, { "show_debug_info", CFG_IGNORED, 0 },
@@ -81,6 +82,18 @@ bool sema_config_set(struct sema_config *c, struct diags *d, struct str key, str
 			}
 			*(int *)p = str_is(value, "warn") ? 1 : str_is(value, "ignore") ? 2 : 0;
 			return true;
+		case CFG_ATTACH: {
+			static const char *const wants[] = { [WANT_AUTO] = "auto", [WANT_KPROBE] = "kprobe", [WANT_MULTI] = "multi",
+							     [WANT_FENTRY] = "fentry" };
+			for (int w = 0; w < 4; w++) {
+				if (str_is(value, wants[w])) {
+					*(int *)p = w;
+					return true;
+				}
+			}
+			diag_add(d, D_CONFIG_VALUE, span, STR_FMT(key), "Invalid value for attach: valid values are auto, fentry, kprobe, and multi.");
+			return false;
+		}
 		case CFG_STR:
 			*(struct str *)p = value;
 			return true;

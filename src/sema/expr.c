@@ -102,7 +102,7 @@ static struct type *expr_loaded(struct sema_ctx *c, struct type *t, enum addr_sp
 		return t;
 	if (as == AS_CTX || as == AS_BTF) {
 		enum provider_id p = c->clause->provider->id;
-		bool typed = as == AS_BTF || p == PROV_RAWTRACEPOINT || p == PROV_FENTRY || p == PROV_FEXIT || p == PROV_ITER;
+		bool typed = as == AS_BTF || c->clause->provider->typed || p == PROV_ITER;
 		bool known = t->elem->kind == T_STRUCT && !t->elem->is_union && t->elem->origin;
 		/* (the members of an iterator's context lie in unions with a u64, for their size) */
 		to = !typed ? sema_space(c->clause) : known && (as == AS_CTX || expr_is_direct(n)) ? AS_BTF : AS_KERNEL;

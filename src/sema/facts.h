@@ -24,6 +24,8 @@ struct facts_func {
 	uint32_t btf_id;
 	struct type *ret;
 	VEC(struct facts_param) params;
+	bool variadic;
+	struct str module;   /* empty: the kernel itself */
 };
 struct facts_ops {
 	/* keyword: 's' struct, 'u' union, 'e' enum, 't' typedef or base type, 0 any. NULL if unknown. */
@@ -37,16 +39,22 @@ struct facts_ops {
 	struct type *(*tracepoint)(struct facts *, struct str category, struct str event, uint64_t *ret_id);
 	/* Arguments of a raw tracepoint (btf_trace_<event>), without the leading data pointer. */
 	const struct facts_func *(*raw_tracepoint)(struct facts *, struct str event);
-	/* A kernel function by BTF. */
+	/* A kernel function by BTF. module: empty or "vmlinux" for the kernel itself. */
 	const struct facts_func *(*function)(struct facts *, struct str module, struct str name);
 	/* The context struct of an iterator ("task" -> bpf_iter__task) and the BTF id of its bpf_iter_task function. */
 	struct type *(*iter)(struct facts *, struct str name, uint32_t *ret_btf_id);
-	/* Names that match; provider-specific: "cat:event" for tracepoints, functions for kprobe, ... Calls `each` for every match. */
+	/* Names that match; provider-specific: "cat:event" for tracepoints, functions for kprobe, or "module:function" when the pattern has a
+	 * colon ("vmlinux" being the kernel itself), ... Calls `each` for every match. */
 	int (*list)(struct facts *, int provider, const char *pattern, void (*each)(void *arg, const char *name), void *arg);
 	bool (*has)(struct facts *, enum feature);
 	uint64_t (*kaddr)(struct facts *, struct str symbol); /* 0 if unknown */
 	/* Number of the system call of sys_enter_<function>, or -1 when unknown. May be NULL. */
 	int (*syscall)(struct facts *, struct str function);
+	/* Can the function be traced at its entry? 1, 0, or -1 when the kernel does not tell. module: empty = any; *ret_module: empty = the
+	 * kernel itself. May be NULL. */
+	int (*traceable)(struct facts *, struct str module, struct str name, struct str *ret_module);
+	/* Why the kernel takes no typed program (fentry, fexit) on the function, or NULL when it does. May be NULL. */
+	const char *(*fentry_refusal)(struct facts *, const struct facts_func *, bool at_return);
 };
 struct facts {
 	const struct facts_ops *ops;

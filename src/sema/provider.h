@@ -35,6 +35,19 @@ struct attach_point {
 	struct type *ctx;   /* pointee of `ctx`, or NULL */
 	struct type *retval;/* fexit */
 	uint64_t cookie_ref_ctr; /* usdt semaphore offset */
+	bool in_module;     /* kernel function: `target` is the module */
+	uint8_t want;       /* enum attach_want */
+	const char *why;    /* kernel function: why it is fentry, or why not; NULL: not asked */
+};
+
+/* How kernel functions shall be attached: config key `attach`. */
+enum attach_want { WANT_AUTO, WANT_KPROBE, WANT_MULTI, WANT_FENTRY };
+
+/* What a body looks at, as far as its words say. */
+struct provider_use {
+	bool args, retval;
+	bool regs;          /* the registers, the context as a whole, a stack: what only a breakpoint's program has */
+	uint32_t argn;      /* bit n: argN */
 };
 
 enum access {                /* what a clause may use, bits */
@@ -55,6 +68,7 @@ struct provider_env {
 	int pid;             /* -p, or -c's child; 0 = none */
 	bool unsafe;
 	int missing_probes;  /* 0 error, 1 warn, 2 ignore */
+	enum attach_want attach;
 	void *impl;          /* probe/'s own context (symbol readers), may be NULL */
 };
 typedef void attach_each(void *arg, struct attach_point *ap);
@@ -74,6 +88,10 @@ struct provider {
 	/* Fill ap->args, ap->ctx, ap->retval: asked for only when a body looks at them, because it may cost the reading of a
 	 * format file or of BTF per place. false: there is nothing to be known. NULL: `expand` has filled what there is. */
 	bool (*load_args)(const struct provider *, struct provider_env *, struct attach_point *);
+	/* A cheaper provider that means the same for this single place and this body (it has the same id and name), or NULL; ap->why says
+	 * why. Reports when the user demands what is not to be had. May be NULL. */
+	const struct provider *(*better)(const struct provider *, struct provider_env *, struct attach_point *, const struct provider_use *);
+	bool typed;         /* the program is typed by BTF: its context is an array of u64 words, one program for each place */
 };
 
 struct provider_table {

@@ -105,6 +105,7 @@ struct sema_config { /* config block and environment (reference 6.3) */
 	uint32_t max_map_keys, max_strlen, max_cat_bytes, on_stack_limit, perf_rb_pages, max_bpf_progs, max_probes, log_size;
 	bool print_maps_on_exit, cpp_demangle, lazy_symbolication;
 	int missing_probes; /* 0 error, 1 warn, 2 ignore */
+	int attach;         /* enum attach_want */
 	struct str str_trunc_trailer, license;
 };
 void sema_config_init(struct sema_config *c);

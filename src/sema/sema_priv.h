@@ -45,6 +45,7 @@ enum sema_basic { SB_I8, SB_I16, SB_I32, SB_I64, SB_U8, SB_U16, SB_U32, SB_U64, 
 		  SB_BOOL, SB_NONE, SB_ERROR };
 
 int sema_attach(struct sema_ctx *c);            /* attach.c: probes to clauses */
+bool sema_probe_exists(struct sema_ctx *c, struct node *at, struct str raw); /* some alternative of it */
 void sema_names(struct sema_ctx *c, struct clause *cl); /* name.c */
 void sema_infer(struct sema_ctx *c);            /* infer.c: to a fixed point, then checks and casts */
 struct type *sema_typeref(struct sema_ctx *c, struct node *tref); /* NULL and reported when unknown */
