@@ -25,6 +25,7 @@ SRC      := $(sort $(wildcard src/*/*.c))
 OBJ      := $(SRC:%.c=$(BUILD)/%.o)
 DEB_DEPS  = gcc make pkg-config libc6-dev libbpf-dev libelf-dev zlib1g-dev
 DEB_TEST  = jq binutils coreutils util-linux
+DEB_VM    = qemu-system-x86 busybox-static cpio kmod xz-utils e2fsprogs xfsprogs btrfs-progs iproute2 procps bpftool
 
 all: sonde
 
@@ -66,7 +67,7 @@ demo:
 	@SONDE=./sonde sh scripts/demo
 
 # --- tests: each suite is a folder of test/ with a `run` script; test/run runs them and sums up.
-check: sonde $(BUILD)/libsonde.a asan layers-build
+check: sonde $(BUILD)/libsonde.a asan layers-build deps-vm
 	@SONDE=$(CURDIR)/sonde SONDE_ASAN=$(CURDIR)/build-asan/sonde BUILD=$(CURDIR)/$(BUILD) CC='$(CC)' sh test/run
 
 asan:
@@ -80,6 +81,13 @@ check-asan: asan
 fuzz: asan
 	@FUZZ_SECONDS=$${FUZZ_SECONDS:-600} SONDE=$(CURDIR)/build-asan/sonde SONDE_ASAN=$(CURDIR)/build-asan/sonde \
 		BUILD=$(CURDIR)/build-asan CC='$(CC)' sh test/run fuzz
+
+# Debian's kernels in a box: test/live and test/vm/tests on each kernel of test/vm/kernels.tsv.
+check-vm: sonde $(BUILD)/libsonde.a deps-vm
+	@SONDE=$(CURDIR)/sonde BUILD=$(abspath $(BUILD)) CC='$(CC)' sh test/run vm
+
+deps-vm:
+	@sh scripts/deps -- $(DEB_VM)
 
 layers-build: $(OBJ)
 
@@ -104,4 +112,4 @@ clean:
 	rm -rf build build-asan build-clang $(BUILD) sonde sonde-static
 
 -include $(OBJ:.o=.d)
-.PHONY: all static deps demo check asan check-asan fuzz layers-build layers bench tidy format-check install clean FORCE
+.PHONY: all static deps deps-vm demo check check-vm asan check-asan fuzz layers-build layers bench tidy format-check install clean FORCE
