@@ -702,6 +702,15 @@ static void lower_func_into(struct lower *l, struct place dst)
 	lower_write(l, lower_at(dst, 12), &half, ir_const(LB, l->attach));
 }
 
+/* Some kernels (6.1 is one) write the name and its NUL and leave the rest as it was: as part of a key it must be the same every time. */
+static void lower_comm_into(struct lower *l, const struct node *n, struct place dst)
+{
+	uint32_t size = n->type->size < 16 ? n->type->size : 16;
+	ref p = lower_address(l, dst);
+	lower_zero(l, dst, size);
+	ir_call(LB, TY_I64, H_get_current_comm, 2, p, ir_const(LB, size));
+}
+
 void lower_into(struct lower *l, struct node *n, struct place dst)
 {
 	struct span old = l->b.span;
@@ -724,7 +733,7 @@ void lower_into(struct lower *l, struct node *n, struct place dst)
 		break;
 	case N_BUILTIN:
 		if (n->builtin == B_COMM)
-			ir_call(LB, TY_I64, H_get_current_comm, 2, lower_address(l, dst), ir_const(LB, n->type->size < 16 ? n->type->size : 16));
+			lower_comm_into(l, n, dst);
 		else if (n->builtin == B_FUNC)
 			lower_func_into(l, dst);
 		else if (lower_has_place(l, n))
