@@ -238,6 +238,16 @@ static bool has_uprobe(void)
 	return closes(fd) || fd == -ENOENT;
 }
 
+/* Runs of programs on perf events that were skipped (as another BPF program ran on that CPU) are counted since the same
+ * release in which links of kprobes got a count of theirs; only that one can be seen from outside, by the size of what describes a link. */
+static bool has_skip_count(struct kern *k)
+{
+	struct kbtf *b = kern_btf(k);
+	uint32_t id = b ? kbtf_find(b, 1u << KB_STRUCT, STR("bpf_link_info")) : 0;
+	struct type *t = id ? kbtf_make(b, id) : NULL;
+	return t && kbtf_complete(b, t) && t->size >= 56;
+}
+
 /* --- maps --- */
 
 static bool has_task_storage(void)
@@ -321,6 +331,8 @@ bool feature_probe(struct kern *k, enum feature f)
 		return has_task_storage();
 	case FEAT_RUN_STATS:
 		return closes(sys_enable_stats());
+	case FEAT_SKIP_COUNT:
+		return has_skip_count(k);
 	case FEAT_BATCH:
 		return has_batch();
 	case FEAT_COUNT:
