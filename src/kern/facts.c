@@ -198,7 +198,7 @@ static struct facts_func *raw_find(struct kern *k, struct str event)
 	if (!b || event.len > 128)
 		return NULL;
 	uint32_t id = kbtf_find(b, 1u << KB_TYPEDEF, str_of(arena_printf(k->arena, "btf_trace_%.*s", STR_FMT(event))));
-	struct facts_func *fn = id ? kbtf_func(b, id, 1) : NULL;
+	struct facts_func *fn = id && id < b->base_n ? kbtf_func(b, id, 1) : NULL;
 	if (!fn)
 		return NULL;
 	fn->name = str_of(arena_strndup(k->arena, event.s, event.len));
@@ -280,7 +280,7 @@ static const struct facts_func *facts_function(struct facts *f, struct str modul
 	struct facts_func *fn = map_get(&k->funcs, name);
 	struct kbtf *b = fn ? NULL : kern_btf(k);
 	uint32_t id = b ? kbtf_find(b, 1u << KB_FUNC, name) : 0;
-	if (id && (fn = kbtf_func(b, id, 0)))
+	if (id && id < b->base_n && (fn = kbtf_func(b, id, 0))) /* those of modules are asked for by module */
 		map_put(k->arena, &k->funcs, fn->name, fn);
 	return fn;
 }
@@ -293,7 +293,7 @@ static struct type *facts_iter(struct facts *f, struct str name, uint32_t *ret_b
 		return NULL;
 	uint32_t type = kbtf_find(b, 1u << KB_STRUCT, str_of(arena_printf(k->arena, "bpf_iter__%.*s", STR_FMT(name))));
 	uint32_t func = kbtf_find(b, 1u << KB_FUNC, str_of(arena_printf(k->arena, "bpf_iter_%.*s", STR_FMT(name))));
-	if (!type || !func)
+	if (!type || !func || func >= b->base_n)
 		return NULL;
 	if (ret_btf_id)
 		*ret_btf_id = func;
