@@ -170,8 +170,7 @@ static bool lower_is_address(const struct type *t)
 	return t->kind == T_PTR || type_is_int(t) || type_is_castable(t);
 }
 
-/* Where an integer or pointer argument points: its own address space, or that of the probe. */
-static enum where lower_arg_where(struct lower *l, const struct node *n, ref ptr)
+enum where lower_arg_where(struct lower *l, const struct node *n, ref ptr)
 {
 	enum addr_space as = n->type->as;
 	if (as == AS_NONE) {
@@ -375,6 +374,28 @@ static void lower_strftime_into(struct lower *l, struct node *n, struct place ds
 	lower_write(l, lower_at(dst, 8), &word, lower_scalar(l, n->list.v[1]));
 }
 
+/* signal(): of the process, or of the thread. A number that the program computes is tested, as the helper would not say what was wrong. */
+ref lower_signal_call(struct lower *l, struct node *n)
+{
+	struct func *f = l->b.f;
+	bool thread = n->builtin == B_SIGNAL_THREAD;
+	uint32_t ok = func_block(f), bad = func_block(f), failed = func_block(f), join = func_block(f);
+	ref x = lower_scalar(l, n->list.v[0]);
+	ir_br(LB, ir_bin(LB, OP_ULT, ir_bin(LB, OP_SUB, x, ir_const(LB, 1)), ir_const(LB, 64)), ok, bad);
+	ir_at(LB, bad);
+	lower_message(l, n, EV_ERRORF, thread ? STR("signal_thread expects an integer between 1 and 64 (inclusive). Got %d") :
+						STR("signal expects an integer between 1 and 64 (inclusive). Got %d"), x);
+	ir_jmp(LB, join);
+	ir_at(LB, ok);
+	ref r = ir_call(LB, TY_I64, thread ? H_send_signal_thread : H_send_signal, 1, x);
+	ir_br(LB, r, failed, join);
+	ir_at(LB, failed);
+	lower_message(l, n, EV_WARNF, STR("signal call failed with error %d"), r);
+	ir_jmp(LB, join);
+	ir_at(LB, join);
+	return NOREF;
+}
+
 void lower_call_into(struct lower *l, struct node *n, struct place dst)
 {
 	switch (n->builtin) {
@@ -389,6 +410,14 @@ void lower_call_into(struct lower *l, struct node *n, struct place dst)
 		break;
 	case B_NTOP:
 		lower_ntop_into(l, n, dst);
+		break;
+	case B_STRERROR:
+	case B_SIGNAL_NAME:
+	case B_SYSCALL_NAME:
+		lower_copy(l, dst, lower_name_place(l, n), n->type->size);
+		break;
+	case B_STR_CONCAT:
+		lower_concat_into(l, n, dst);
 		break;
 	case B_MACADDR:
 		lower_bytes_into(l, n->list.v[0], dst, 6);
@@ -427,6 +456,14 @@ ref lower_call(struct lower *l, struct node *n)
 	case B_BSWAP: r = n->type->size == 1 ? lower_scalar(l, n->list.v[0]) : ir_un(LB, OP_BSWAP, n->type->size, lower_scalar(l, n->list.v[0])); break;
 	case B_KPTR:
 	case B_UPTR: r = lower_scalar(l, n->list.v[0]); break;
+	case B_STRSTR:
+	case B_STRCONTAINS: r = lower_strstr(l, n); break;
+	case B_MEMCMP:
+	case B_MEMCMP_RECORD: r = lower_memcmp(l, n); break;
+	case B_FIND: r = lower_find(l, n); break;
+	case B_SIGNAL:
+	case B_SIGNAL_THREAD: r = lower_signal_call(l, n); break;
+	case B_DEBUGF: lower_debugf(l, n); break;
 	case B_REG: r = lower_reg(l, n->ival); break;
 	default:
 		lower_error(l, n->span, arena_printf(l->a, "%s()", builtin_info[n->builtin].name));

@@ -230,6 +230,48 @@ void lower_printf(struct lower *l, struct node *n, enum event_kind k)
 	lower_send(l, ev, n->list.v + 1, n->list.n - 1);
 }
 
+void lower_message(struct lower *l, struct node *n, enum event_kind k, struct str fmt, ref v)
+{
+	uint32_t ev = lower_event(l, k, n->span);
+	struct event_arg a = { .type = type_int(l->a, 8, true) };
+	l->m->events.v[ev].fmt = fmt;
+	l->m->events.v[ev].fixed_size = 8;
+	vec_push(l->a, &l->m->events.v[ev].args, a);
+	struct record r = lower_reserve(l, 1, ev, 8);
+	ir_store(LB, 8, r.at.base, r.at.off, v);
+	lower_submit(l, &r, false);
+}
+
+/* debugf(): the kernel formats, whose %d is of 32 bits and whose %s is an address. sema has counted the conversions. */
+void lower_debugf(struct lower *l, struct node *n)
+{
+	struct str fmt = n->list.v[0]->str;
+	struct buf b = { 0 };
+	ref args[3] = { 0 };
+	uint32_t k = 0;
+	for (uint32_t i = 0; i < fmt.len; i++) {
+		buf_addc(&b, fmt.s[i]);
+		if (fmt.s[i] != '%' || i + 1 >= fmt.len)
+			continue;
+		char conv = fmt.s[++i];
+		if (conv != '%' && k < 3 && k + 1 < n->list.n) {
+			struct node *x = n->list.v[1 + k];
+			args[k++] = lower_is_value(x->type) ? lower_scalar(l, x) : lower_address(l, lower_place(l, x));
+			if (conv == 'p')
+				buf_adds(&b, "llx"); /* %p would be a hash of it */
+			else if (conv != 's')
+				buf_adds(&b, "ll");
+		}
+		if (conv != 'p')
+			buf_addc(&b, conv);
+	}
+	char *text = arena_strndup(l->a, b.s ? b.s : "", (uint32_t)b.len);
+	uint32_t len = (uint32_t)b.len + 1;
+	buf_fini(&b);
+	ref r[5] = { lower_rodata(l, text, len), ir_const(LB, len), args[0], args[1], args[2] };
+	ir_call(LB, TY_I64, H_trace_printk, 2 + k, r[0], r[1], r[2], r[3], r[4]);
+}
+
 void lower_print(struct lower *l, struct node *n)
 {
 	struct node *x = n->list.v[0];

@@ -185,6 +185,8 @@ static bool lower_has_place(const struct lower *l, const struct node *n)
 		return n->op == O_DEREF;
 	case N_BUILTIN:
 		return n->builtin == B_ARGS || n->builtin == B_CTX;
+	case N_CALL:
+		return lower_is_name(n);
 	case N_CAST:
 		return type_eq(n->type, n->a->type) && lower_has_place(l, n->a);
 	default:
@@ -263,6 +265,8 @@ struct place lower_place(struct lower *l, struct node *n)
 		return lower_index_place(l, n);
 	case N_UNARY:
 		return lower_deref(l, lower_scalar(l, n->a), n->a->type);
+	case N_CALL:
+		return lower_name_place(l, n);
 	case N_BUILTIN:
 		return (struct place){ .base = lower_ctx(l), .where = W_CTX, .align = 8 };
 	default:
@@ -630,8 +634,6 @@ ref lower_scalar(struct lower *l, struct node *n)
 
 /* -- aggregates into a destination -- */
 
-static void lower_cast_place(struct lower *l, struct place dst, const struct type *to, struct place src, const struct type *from);
-
 static void lower_cast_field(struct lower *l, struct place dst, const struct type *to, struct place src, const struct type *from)
 {
 	if (lower_is_value(to) && lower_is_value(from))
@@ -640,7 +642,7 @@ static void lower_cast_field(struct lower *l, struct place dst, const struct typ
 		lower_cast_place(l, dst, to, src, from);
 }
 
-static void lower_cast_place(struct lower *l, struct place dst, const struct type *to, struct place src, const struct type *from)
+void lower_cast_place(struct lower *l, struct place dst, const struct type *to, struct place src, const struct type *from)
 {
 	if (to->kind == T_STRING && from->kind == T_STRING) {
 		lower_string_copy(l, dst, to->size, src, from->size);

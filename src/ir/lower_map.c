@@ -24,7 +24,7 @@ ref lower_key(struct lower *l, const struct map_sym *m, struct node *key)
 {
 	uint32_t size = l->m->maps.v[m->index].key_size;
 	/* a variable or constant that already is such a key, byte for byte */
-	if (!lower_is_value(key->type) && key->type->size == size && (key->kind == N_VAR || key->kind == N_STRING)) {
+	if (!lower_is_value(key->type) && key->type->size == size && (key->kind == N_VAR || key->kind == N_STRING || lower_is_name(key))) {
 		struct place p = lower_place(l, key);
 		if (p.where == W_MEM)
 			return lower_address(l, p);

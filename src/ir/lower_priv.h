@@ -8,6 +8,7 @@
  *   lower_mem.c    places: where an aggregate lies, and reading it there; strings
  *   lower_map.c    keyed and unkeyed maps, aggregations
  *   lower_call.c   builtin values and functions
+ *   lower_text.c   names of errors and the like, searching and comparing text
  *   lower_event.c  records for the reader: printf and its family
  *   lower_group.c  many system-call tracepoints by one raw tracepoint
  *
@@ -99,6 +100,7 @@ struct lower {
 	bool has_exit;            /* the program calls exit() somewhere */
 	bool serial;              /* no program can run inside another on one CPU: no claims, plain adds */
 	uint32_t zeros_off, log2_off; /* in rodata */
+	uint32_t names[3];        /* tables of strerror, signal_name, syscall_name in rodata; 0: not there yet */
 	uint32_t zeros_size;
 	uint32_t globals_top;
 	uint32_t percpu_top;      /* in the block */
@@ -164,6 +166,7 @@ void lower_count_assignments(struct lower *l, struct node *n);
 
 /* lower_expr.c */
 ref lower_scalar(struct lower *l, struct node *n);
+void lower_cast_place(struct lower *l, struct place dst, const struct type *to, struct place src, const struct type *from);
 void lower_into(struct lower *l, struct node *n, struct place dst); /* aggregates; dst: W_MEM, size of n->type */
 void lower_store(struct lower *l, struct node *n, struct place dst); /* either kind */
 /* x op y, where y was computed from nb (may be NULL); extended to `result`. */
@@ -215,7 +218,22 @@ ref lower_call(struct lower *l, struct node *n);                  /* scalar or n
 void lower_call_into(struct lower *l, struct node *n, struct place dst);
 ref lower_pid_tgid(struct lower *l, bool init_ns);
 
+/* Where an integer or pointer argument points: its own address space, or that of the probe. */
+enum where lower_arg_where(struct lower *l, const struct node *n, ref ptr);
+
+/* lower_text.c */
+bool lower_is_name(const struct node *n);                         /* strerror() and its like */
+struct place lower_name_place(struct lower *l, struct node *n);
+ref lower_strstr(struct lower *l, struct node *n);
+ref lower_memcmp(struct lower *l, struct node *n);
+void lower_concat_into(struct lower *l, struct node *n, struct place dst);
+ref lower_find(struct lower *l, struct node *n);
+ref lower_signal_call(struct lower *l, struct node *n);           /* lower_call.c */
+
 /* lower_event.c */
+/* A message of the run: `fmt` with at most one number. */
+void lower_message(struct lower *l, struct node *n, enum event_kind k, struct str fmt, ref v);
+void lower_debugf(struct lower *l, struct node *n);
 void lower_printf(struct lower *l, struct node *n, enum event_kind k);
 void lower_print(struct lower *l, struct node *n);
 void lower_map_event(struct lower *l, struct node *n, enum event_kind k);

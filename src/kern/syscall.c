@@ -11,7 +11,7 @@ static const struct {
 	const char *function;
 } syscalls[] = {
 #define SYSCALL(number, name, function) { number, function },
-#include "kern/syscall.def"
+#include "sema/syscall.def"
 #undef SYSCALL
 };
 

@@ -10,10 +10,6 @@
  */
 #include "sema/sema_priv.h"
 
-#define K(kind) ((uint64_t)1 << T_##kind)
-#define K_BYTES (K(INT) | K(ENUM) | K(PTR) | K(STRING) | K(ARRAY) | K(BUFFER)) /* an address, or bytes at hand */
-#define K_INTS (K(INT) | K(ENUM) | K(COUNT) | K(SUM) | K(MIN) | K(MAX) | K(AVG))
-
 enum { CALL_MAX_ARGS = 128, MAC_SIZE = 6, NTOP_V4 = 4, NTOP_V6 = 16 };
 
 const char *sema_base_name(const struct type *t)
@@ -121,7 +117,7 @@ struct type *sema_arg(struct sema_ctx *c, struct node *n, uint32_t i)
 }
 
 /* Infer argument i, which must be of one of `kinds`: its type, or NULL when there is nothing to say or it was reported. */
-static struct type *call_want(struct sema_ctx *c, struct node *n, uint32_t i, uint64_t kinds, const char *what)
+struct type *call_want(struct sema_ctx *c, struct node *n, uint32_t i, uint64_t kinds, const char *what)
 {
 	struct type *t = sema_arg(c, n, i);
 	if (!t || (kinds >> t->kind & 1))
@@ -162,7 +158,7 @@ bool sema_arg_literal(struct sema_ctx *c, struct node *n, uint32_t i, enum node_
 }
 
 /* Argument i as a string: strings as they are, C strings (arrays of char, pointers to char) read by str(). */
-static struct type *call_want_string(struct sema_ctx *c, struct node *n, uint32_t i)
+struct type *call_want_string(struct sema_ctx *c, struct node *n, uint32_t i)
 {
 	struct type *t = sema_arg(c, n, i);
 	if (!t || t->kind == T_STRING)
@@ -196,7 +192,7 @@ static struct map_sym *call_map(struct sema_ctx *c, struct node *n, bool key_all
 }
 
 /* The key of an element, for calls that do not read it. */
-static void call_key(struct sema_ctx *c, struct node *m)
+void call_key(struct sema_ctx *c, struct node *m)
 {
 	struct type *k = m->a ? sema_expr(c, &m->a) : NULL;
 	sema_access(c, m, m->a != NULL, k);
@@ -527,7 +523,7 @@ static struct type *call_value(struct sema_ctx *c, struct node *n)
 struct type *sema_call(struct sema_ctx *c, struct node *n)
 {
 	const struct builtin_info *b = &builtin_info[n->builtin];
-	bool moved = n->ival == 1 && (n->builtin == B_HAS_KEY || n->builtin == B_DELETE); /* see call_element */
+	bool moved = n->ival == 1 && (n->builtin == B_HAS_KEY || n->builtin == B_DELETE || n->builtin == B_FIND); /* see call_element */
 	if (!moved && !call_count(c, n))
 		return sema_basic(c, SB_ERROR);
 	if (b->flags & BF_UNSAFE && !c->env->unsafe) {
@@ -581,7 +577,9 @@ struct type *sema_call(struct sema_ctx *c, struct node *n)
 	case B_STRLEN:
 		call_want_string(c, n, 0);
 		return sema_int(c, 8, false);
-	default:
-		return sema_comptime(c, n);
+	default: {
+		struct type *t = sema_text(c, n);
+		return t ? t : sema_comptime(c, n);
+	}
 	}
 }

@@ -57,6 +57,14 @@ struct type *sema_call(struct sema_ctx *c, struct node *n); /* call.c */
 /* call.c: infer argument i; NULL when it is not known yet, missing, in error, or refused (reported) */
 struct type *sema_arg(struct sema_ctx *c, struct node *call, uint32_t i);
 struct type *sema_arg_int(struct sema_ctx *c, struct node *call, uint32_t i); /* an integer, of 64 bits and its own sign */
+/* Kinds of types that an argument may be of. */
+#define K(kind) ((uint64_t)1 << T_##kind)
+#define K_BYTES (K(INT) | K(ENUM) | K(PTR) | K(STRING) | K(ARRAY) | K(BUFFER)) /* an address, or bytes at hand */
+#define K_INTS (K(INT) | K(ENUM) | K(COUNT) | K(SUM) | K(MIN) | K(MAX) | K(AVG))
+struct type *call_want(struct sema_ctx *c, struct node *n, uint32_t i, uint64_t kinds, const char *what);
+struct type *call_want_string(struct sema_ctx *c, struct node *n, uint32_t i); /* strings, and C strings by str() */
+void call_key(struct sema_ctx *c, struct node *map); /* the key of an element that is not read */
+struct type *sema_text(struct sema_ctx *c, struct node *n); /* text.c; NULL: no function of that file */
 bool sema_arg_literal(struct sema_ctx *c, struct node *call, uint32_t i, enum node_kind kind);
 struct type *sema_aggregation(struct sema_ctx *c, struct node *n); /* agg.c */
 struct enum_const { int64_t value; struct type *type; };

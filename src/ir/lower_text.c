@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Functions on text and bytes that are more than one helper: the names of
+ * errors, signals and system calls; searching, comparing, joining.
+ *
+ * Names lie in rodata, one row of NAME_ROW bytes for each number, the last row being what unknown numbers are called: a name is an
+ * address, and costs a comparison and a shift. A table is put there when a program first asks for it.
+ *
+ * Searching is a callback of bpf_loop for each position, with the comparison as its loop: the verifier looks at one
+ * position, however long the text is. What callbacks look at lies in map values, not on the stack, where the verifier follows
+ * each byte. strcontains() and memcmp() share the same two loops.
+ */
+#include <stdio.h>
+
+#include "ir/lower_priv.h"
+
+enum { NAME_ROW = 64, NAME_MAX = 512, CONCAT_SIZE = 1024 };
+
+/* -- names -- */
+
+struct name_row {
+	uint16_t number;
+	const char *text;
+};
+static const struct name_row name_errors[] = {
+#define NAME_ERROR(number, text) { number, text },
+#define NAME_SIGNAL(number, text)
+#include "ir/name.def"
+#undef NAME_ERROR
+#undef NAME_SIGNAL
+};
+static const struct name_row name_signals[] = {
+#define NAME_ERROR(number, text)
+#define NAME_SIGNAL(number, text) { number, text },
+#include "ir/name.def"
+#undef NAME_ERROR
+#undef NAME_SIGNAL
+};
+static const struct name_row name_syscalls[] = {
+#if defined(__x86_64__)
+#define SYSCALL(number, name, function) { number, name },
+#include "sema/syscall.def"
+#undef SYSCALL
+#else
+	{ 0, "Unknown syscall" }, /* no table of this processor */
+#endif
+};
+
+bool lower_is_name(const struct node *n)
+{
+	return n->kind == N_CALL && (n->builtin == B_STRERROR || n->builtin == B_SIGNAL_NAME || n->builtin == B_SYSCALL_NAME);
+}
+
+/* The table of the builtin: its offset in rodata, and how many rows precede the one of unknown numbers. */
+static uint32_t name_table(struct lower *l, int builtin, uint32_t *ret_rows)
+{
+	enum { FIRST_RT = 34, LAST_RT = 64 };
+	const struct name_row *rows = builtin == B_STRERROR ? name_errors : builtin == B_SIGNAL_NAME ? name_signals : name_syscalls;
+	size_t n = builtin == B_STRERROR ? sizeof(name_errors) : builtin == B_SIGNAL_NAME ? sizeof(name_signals) : sizeof(name_syscalls);
+	const char *unknown = builtin == B_STRERROR ? "Unknown error" : builtin == B_SIGNAL_NAME ? "N/A" : "Unknown syscall";
+	uint32_t *off = builtin == B_STRERROR ? &l->names[0] : builtin == B_SIGNAL_NAME ? &l->names[1] : &l->names[2];
+	uint32_t max = builtin == B_SIGNAL_NAME ? LAST_RT : 0;
+	n /= sizeof(*rows);
+	for (size_t i = 0; i < n; i++)
+		if (rows[i].number > max && rows[i].number < NAME_MAX)
+			max = rows[i].number;
+	*ret_rows = max + 1;
+	if (*off)
+		return *off;
+	char *t = arena_alloc(l->a, (size_t)(max + 2) * NAME_ROW);
+	for (uint32_t i = 0; i <= max + 1; i++) {
+		if (builtin == B_SIGNAL_NAME && i >= FIRST_RT && i <= LAST_RT)
+			snprintf(t + (size_t)i * NAME_ROW, NAME_ROW, "Real-time signal %u", i - FIRST_RT);
+		else
+			snprintf(t + (size_t)i * NAME_ROW, NAME_ROW, "%s", unknown);
+	}
+	for (size_t i = 0; i < n; i++)
+		if (rows[i].number <= max) {
+			memset(t + (size_t)rows[i].number * NAME_ROW, 0, NAME_ROW);
+			snprintf(t + (size_t)rows[i].number * NAME_ROW, NAME_ROW, "%s", rows[i].text);
+		}
+	return *off = lower_rodata_off(l, t, (max + 2) * NAME_ROW);
+}
+
+struct place lower_name_place(struct lower *l, struct node *n)
+{
+	struct func *f = l->b.f;
+	uint32_t rows, off = name_table(l, n->builtin, &rows), v = func_var(f, TY_I64, "row"), known = func_block(f), join = func_block(f);
+	ref x = lower_scalar(l, n->list.v[0]);
+	if (n->builtin == B_STRERROR) { /* what system calls return is negative */
+		uint32_t w = func_var(f, TY_I64, "errno"), neg = func_block(f), abs = func_block(f);
+		ir_setvar(LB, w, x);
+		ir_br(LB, ir_bin(LB, OP_SLT, x, ir_const(LB, 0)), neg, abs);
+		ir_at(LB, neg);
+		ir_setvar(LB, w, ir_un(LB, OP_NEG, 8, x));
+		ir_jmp(LB, abs);
+		ir_at(LB, abs);
+		x = ir_getvar(LB, w);
+	}
+	ir_setvar(LB, v, ir_const(LB, rows));
+	ir_br(LB, ir_bin(LB, OP_ULT, x, ir_const(LB, rows)), known, join);
+	ir_at(LB, known);
+	ir_setvar(LB, v, x);
+	ir_jmp(LB, join);
+	ir_at(LB, join);
+	ref at = ir_bin(LB, OP_SHL, ir_getvar(LB, v), ir_const(LB, 6));
+	_Static_assert(NAME_ROW == 1 << 6, "the shift above");
+	return (struct place){ .base = ir_addptr(LB, ir_mapval(LB, 0, REGION(RG_RODATA, off)), at), .where = W_MEM, .align = 8,
+			       .constant = true };
+}
+
+/* -- bytes in map values -- */
+
+static bool text_is_address(const struct type *t)
+{
+	return t->kind == T_PTR || type_is_int(t);
+}
+
+/* Where the bytes of a string, array, buffer are, in map memory. *ret_size: how many. */
+static ref text_mapped(struct lower *l, struct node *n, uint32_t *ret_size)
+{
+	struct place p = lower_place(l, n);
+	*ret_size = n->type->size;
+	if (n->type->kind == T_BUFFER) {
+		p = lower_at(p, 4);
+		*ret_size -= 4;
+	}
+	if (p.where == W_MEM && l->b.f->ins.v[p.base].ty == TY_MAPV)
+		return lower_address(l, p);
+	struct place t = { .base = lower_scratch(l, lower_scratch_alloc(l, *ret_size)), .where = W_MEM, .align = 8 };
+	lower_copy(l, t, p, *ret_size);
+	return t.base;
+}
+
+/* -- strstr, strcontains -- */
+
+enum { FIND_HAY = 0, FIND_NEEDLE = 8, FIND_RESULT = 16, FIND_SIZE = 24 };
+
+/* The callback: does the needle (up to its NUL or `needle` bytes) begin at position arg 0 of the hay? */
+static uint32_t text_find_fn(struct lower *l, uint32_t hay, uint32_t needle)
+{
+	struct func *f = func_new(l->a, arena_printf(l->a, "find_%u", l->m->funcs.n));
+	static const uint8_t types[] = { TY_I64, TY_STACK };
+	f->is_callback = true;
+	f->n_args = 2;
+	memcpy(f->arg_types, types, sizeof(types));
+	f->span = l->b.span;
+	struct ir_build b = { .f = f, .blk = 1, .span = l->b.span };
+	uint32_t v = func_var(f, TY_I64, "j"), start = func_block(f), head = func_block(f), more = func_block(f), body = func_block(f),
+		 load = func_block(f), next = func_block(f), miss = func_block(f), found = func_block(f), stop = func_block(f),
+		 on = func_block(f);
+	ref i = ir_arg(&b, 0), ctx = ir_arg(&b, 1);
+	ir_br(&b, ir_bin(&b, OP_ULT, i, ir_const(&b, hay)), start, stop);
+	ir_at(&b, start);
+	ref h = ir_load(&b, TY_MAPV, 8, false, ctx, FIND_HAY), s = ir_load(&b, TY_MAPV, 8, false, ctx, FIND_NEEDLE);
+	ir_setvar(&b, v, ir_const(&b, 0));
+	ir_jmp(&b, head);
+	ir_at(&b, head);
+	ir_br(&b, ir_bin(&b, OP_ULT, ir_getvar(&b, v), ir_const(&b, needle)), more, found);
+	ir_at(&b, more);
+	ref c = ir_load(&b, TY_I64, 1, false, ir_addptr(&b, s, ir_getvar(&b, v)), 0);
+	ir_br(&b, c, body, found);
+	ir_at(&b, body);
+	ref k = ir_bin(&b, OP_ADD, i, ir_getvar(&b, v));
+	ir_br(&b, ir_bin(&b, OP_ULT, k, ir_const(&b, hay)), load, stop);
+	ir_at(&b, load);
+	ref x = ir_load(&b, TY_I64, 1, false, ir_addptr(&b, h, k), 0);
+	ir_br(&b, ir_bin(&b, OP_EQ, x, c), next, miss);
+	ir_at(&b, next);
+	ir_setvar(&b, v, ir_bin(&b, OP_ADD, ir_getvar(&b, v), ir_const(&b, 1)));
+	ir_jmp(&b, head);
+	ir_at(&b, miss);
+	ir_br(&b, x, on, stop);
+	ir_at(&b, found);
+	ir_store(&b, 8, ctx, FIND_RESULT, i);
+	ir_jmp(&b, stop);
+	ir_at(&b, stop);
+	ir_ret(&b, ir_const(&b, 1));
+	ir_at(&b, on);
+	ir_ret(&b, ir_const(&b, 0));
+	vec_push(l->a, &l->m->funcs, f);
+	return l->m->funcs.n - 1;
+}
+
+ref lower_strstr(struct lower *l, struct node *n)
+{
+	uint32_t top = l->scratch_top, hay, needle;
+	ref h = text_mapped(l, n->list.v[0], &hay), s = text_mapped(l, n->list.v[1], &needle);
+	ref ctx = ir_slot(LB, func_slot(l->b.f, FIND_SIZE, 8, "find"));
+	ir_store(LB, 8, ctx, FIND_HAY, h);
+	ir_store(LB, 8, ctx, FIND_NEEDLE, s);
+	ir_store(LB, 8, ctx, FIND_RESULT, ir_const(LB, -1));
+	uint32_t fn = text_find_fn(l, hay, needle);
+	ir_call(LB, TY_I64, H_loop, 4, ir_const(LB, hay), ir_fnref(LB, fn), ctx, ir_const(LB, 0));
+	ref r = ir_load(LB, TY_I64, 8, false, ctx, FIND_RESULT);
+	l->scratch_top = top;
+	return n->builtin == B_STRCONTAINS ? ir_bin(LB, OP_SGE, r, ir_const(LB, 0)) : r;
+}
+
+/* -- memcmp -- */
+
+/* An operand of memcmp: at most `want` bytes; those behind an address are read. */
+static ref text_bytes(struct lower *l, struct node *n, uint32_t want, uint32_t *ret_size)
+{
+	if (!text_is_address(n->type))
+		return text_mapped(l, n, ret_size);
+	struct place t = { .base = lower_scratch(l, lower_scratch_alloc(l, want)), .where = W_MEM, .align = 8 };
+	ref ptr = lower_scalar(l, n);
+	struct place src = { .base = ptr, .align = 1, .where = lower_arg_where(l, n, ptr) };
+	lower_copy(l, t, src, want);
+	*ret_size = want;
+	return t.base;
+}
+
+ref lower_memcmp(struct lower *l, struct node *n)
+{
+	struct func *f = l->b.f;
+	struct node *len = n->list.v[2];
+	uint32_t top = l->scratch_top, size[2], most = l->s->config.max_strlen ? l->s->config.max_strlen : 1;
+	bool literal = len->kind == N_INT;
+	if (literal && len->ival >= 0 && len->ival < most)
+		most = (uint32_t)len->ival;
+	if (literal && most == 0)
+		return ir_const(LB, 0);
+	ref x = text_bytes(l, n->list.v[0], most, &size[0]), y = text_bytes(l, n->list.v[1], most, &size[1]);
+	uint32_t end = most < size[0] ? most : size[0];
+	end = end < size[1] ? end : size[1];
+	ref count = literal ? NOREF : lower_scalar(l, len);
+	uint32_t v = func_var(f, TY_I64, "j"), result = func_var(f, TY_I64, "difference");
+	uint32_t head = func_block(f), in = func_block(f), body = func_block(f), next = func_block(f), differ = func_block(f),
+		 join = func_block(f);
+	ir_setvar(LB, v, ir_const(LB, 0));
+	ir_setvar(LB, result, ir_const(LB, 0));
+	ir_jmp(LB, head);
+	ir_at(LB, head);
+	ir_br(LB, ir_bin(LB, OP_ULT, ir_getvar(LB, v), ir_const(LB, end)), in, join);
+	ir_at(LB, in);
+	if (count)
+		ir_br(LB, ir_bin(LB, OP_ULT, ir_getvar(LB, v), count), body, join);
+	else
+		ir_jmp(LB, body);
+	ir_at(LB, body);
+	ref p = ir_load(LB, TY_I64, 1, false, ir_addptr(LB, x, ir_getvar(LB, v)), 0);
+	ref q = ir_load(LB, TY_I64, 1, false, ir_addptr(LB, y, ir_getvar(LB, v)), 0);
+	ir_br(LB, ir_bin(LB, OP_EQ, p, q), next, differ);
+	ir_at(LB, next);
+	ir_setvar(LB, v, ir_bin(LB, OP_ADD, ir_getvar(LB, v), ir_const(LB, 1)));
+	ir_jmp(LB, head);
+	ir_at(LB, differ);
+	ir_setvar(LB, result, ir_bin(LB, OP_SUB, p, q));
+	ir_jmp(LB, join);
+	ir_at(LB, join);
+	l->scratch_top = top;
+	return ir_getvar(LB, result);
+}
+
+/* -- str_concat -- */
+
+/* Both behind one another in scratch memory that has room for both, so that no length needs a test; then as much as the result holds. */
+void lower_concat_into(struct lower *l, struct node *n, struct place dst)
+{
+	struct node *a = n->list.v[0], *b = n->list.v[1];
+	uint32_t top = l->scratch_top, room = a->type->size + b->type->size;
+	struct place t = { .base = lower_scratch(l, lower_scratch_alloc(l, room)), .where = W_MEM, .align = 8 };
+	struct func *f = l->b.f;
+	uint32_t v = func_var(f, TY_I64, "end"), some = func_block(f), fits = func_block(f), join = func_block(f);
+	struct place src = lower_place(l, a);
+	lower_zero(l, t, room);
+	ref len = lower_read_str(l, t, a->type->size, NOREF, lower_address(l, src), src.where == W_USER ? W_USER : W_KERN, false);
+	src = lower_place(l, b);
+	ir_setvar(LB, v, ir_const(LB, 0));
+	ir_br(LB, len, some, fits);
+	ir_at(LB, some);
+	ir_setvar(LB, v, ir_bin(LB, OP_SUB, len, ir_const(LB, 1)));
+	ir_jmp(LB, fits);
+	ir_at(LB, fits);
+	uint32_t ok = func_block(f);
+	ir_br(LB, ir_bin(LB, OP_ULT, ir_getvar(LB, v), ir_const(LB, a->type->size)), ok, join); /* for the verifier */
+	ir_at(LB, ok);
+	struct place end = { .base = ir_addptr(LB, t.base, ir_getvar(LB, v)), .where = W_MEM, .align = 1 };
+	lower_read_str(l, end, b->type->size, NOREF, lower_address(l, src), src.where == W_USER ? W_USER : W_KERN, false);
+	ir_jmp(LB, join);
+	ir_at(LB, join);
+	if (room > CONCAT_SIZE)
+		ir_store(LB, 1, t.base, CONCAT_SIZE - 1, ir_const(LB, 0));
+	lower_string_copy(l, dst, n->type->size, t, room);
+	l->scratch_top = top;
+}
+
+/* -- find(@m, key, $v) -- */
+
+ref lower_find(struct lower *l, struct node *n)
+{
+	struct func *f = l->b.f;
+	const struct map_sym *m = n->list.v[0]->map;
+	struct var_sym *to = n->list.v[1]->var;
+	uint32_t v = func_var(f, TY_I64, "found"), some = func_block(f), join = func_block(f);
+	ir_setvar(LB, v, ir_const(LB, 0));
+	ref key = lower_key(l, m, n->list.v[0]->a);
+	ref p = ir_call(LB, TY_MAPV_NULL, H_map_lookup_elem, 2, ir_mapref(LB, m->index), key);
+	ir_br(LB, ir_bin(LB, OP_NE, p, ir_const(LB, 0)), some, join);
+	ir_at(LB, some);
+	struct place src = { .base = p, .where = W_MEM, .align = 8 };
+	if (type_is_agg(m->value))
+		lower_set_var(l, to, lower_entry_sum(l, m, key));
+	else if (lower_is_value(m->value))
+		lower_set_var(l, to, lower_extend(l, lower_read(l, src, m->value, NULL), to->type));
+	else
+		lower_cast_place(l, lower_var_place(l, to), to->type, src, m->value);
+	ir_setvar(LB, v, ir_const(LB, 1));
+	ir_jmp(LB, join);
+	ir_at(LB, join);
+	return ir_getvar(LB, v);
+}
