@@ -426,6 +426,13 @@ void lower_call_into(struct lower *l, struct node *n, struct place dst)
 	case B_UPTR:
 		lower_into(l, n->list.v[0], dst);
 		break;
+	case B_KSTACK:
+	case B_USTACK:
+		lower_stack_into(l, n, dst);
+		break;
+	case B_USYM:
+		lower_usym_into(l, dst, lower_scalar(l, n->list.v[0]));
+		break;
 	default:
 		lower_error(l, n->span, arena_printf(l->a, "%s()", builtin_info[n->builtin].name));
 	}
@@ -450,10 +457,14 @@ ref lower_call(struct lower *l, struct node *n)
 	case B_EXIT: lower_exit(l, n); break;
 	case B_DELETE: r = lower_map_delete(l, n->list.v[0], NULL); break;
 	case B_HAS_KEY: r = lower_map_has(l, n->list.v[0], NULL); break;
-	case B_LEN: r = lower_map_len(l, n->list.v[0]); break;
+	case B_LEN:
+		r = n->list.v[0]->type && (n->list.v[0]->type->kind == T_KSTACK || n->list.v[0]->type->kind == T_USTACK)
+			    ? lower_stack_len(l, n->list.v[0]) : lower_map_len(l, n->list.v[0]);
+		break;
 	case B_STRLEN: r = lower_strlen(l, n); break;
 	case B_STRNCMP: r = lower_strncmp(l, n); break;
 	case B_BSWAP: r = n->type->size == 1 ? lower_scalar(l, n->list.v[0]) : ir_un(LB, OP_BSWAP, n->type->size, lower_scalar(l, n->list.v[0])); break;
+	case B_KSYM:
 	case B_KPTR:
 	case B_UPTR: r = lower_scalar(l, n->list.v[0]); break;
 	case B_STRSTR:

@@ -380,6 +380,28 @@ void lower_join(struct lower *l, struct node *n)
 	l->scratch_top = top;
 }
 
+/* On the control ring, for it must be read soon: the process may end. When it does not fit, nothing is lost but names. */
+void lower_process_event(struct lower *l, ref pid)
+{
+	struct func *f = l->b.f;
+	uint32_t ev = 0, room = func_block(f), join = func_block(f);
+	while (ev < l->m->events.n && l->m->events.v[ev].kind != EV_PROCESS)
+		ev++;
+	if (ev == l->m->events.n)
+		ev = lower_event(l, EV_PROCESS, l->b.span);
+	l->m->events.v[ev].fixed_size = 8;
+	ref p = ir_call(LB, TY_RING_NULL, H_ringbuf_reserve, 3, ir_mapref(LB, 2), ir_const(LB, RECORD_HEAD + 8), ir_const(LB, 0));
+	ir_br(LB, ir_bin(LB, OP_NE, p, ir_const(LB, 0)), room, join);
+	ir_at(LB, room);
+	f->blocks.v[room].cold = true;
+	ir_store(LB, 4, p, 0, ir_const(LB, ev));
+	ir_store(LB, 4, p, 4, ir_const(LB, 8));
+	ir_store(LB, 8, p, 8, pid);
+	ir_call(LB, TY_I64, H_ringbuf_submit, 2, p, ir_const(LB, FORCE_WAKEUP));
+	ir_jmp(LB, join);
+	ir_at(LB, join);
+}
+
 /* exit(): first the word that makes later events return at once, then a record that cannot be crowded out; then leave. */
 void lower_exit(struct lower *l, struct node *n)
 {

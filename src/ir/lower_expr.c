@@ -696,11 +696,13 @@ static void lower_tuple_into(struct lower *l, struct node *n, struct place dst)
 }
 
 /* A user symbol is resolved by the reader: address and process (type.h, T_USYM). */
-static void lower_func_into(struct lower *l, struct place dst)
+void lower_usym_into(struct lower *l, struct place dst, ref addr)
 {
 	struct type word = { .kind = T_INT, .size = 8, .align = 8 }, half = { .kind = T_INT, .size = 4, .align = 4 };
-	lower_write(l, dst, &word, ir_call(LB, TY_I64, H_get_func_ip, 1, lower_ctx(l)));
-	lower_write(l, lower_at(dst, 8), &half, ir_bin(LB, OP_LSHR, lower_pid_tgid(l, true), ir_const(LB, 32)));
+	lower_write(l, dst, &word, addr);
+	ref pid = ir_bin(LB, OP_LSHR, lower_pid_tgid(l, false), ir_const(LB, 32));
+	lower_process(l, pid, ir_const(LB, 0));
+	lower_write(l, lower_at(dst, 8), &half, pid);
 	lower_write(l, lower_at(dst, 12), &half, ir_const(LB, l->attach));
 }
 
@@ -737,7 +739,9 @@ void lower_into(struct lower *l, struct node *n, struct place dst)
 		if (n->builtin == B_COMM)
 			lower_comm_into(l, n, dst);
 		else if (n->builtin == B_FUNC)
-			lower_func_into(l, dst);
+			lower_usym_into(l, dst, ir_call(LB, TY_I64, H_get_func_ip, 1, lower_ctx(l)));
+		else if (n->builtin == B_KSTACK || n->builtin == B_USTACK)
+			lower_stack_into(l, n, dst);
 		else if (lower_has_place(l, n))
 			lower_copy(l, dst, lower_place(l, n), n->type->size);
 		else

@@ -9,6 +9,7 @@
  *   lower_map.c    keyed and unkeyed maps, aggregations
  *   lower_call.c   builtin values and functions
  *   lower_text.c   names of errors and the like, searching and comparing text
+ *   lower_stack.c  stacks
  *   lower_event.c  records for the reader: printf and its family
  *   lower_group.c  many system-call tracepoints by one raw tracepoint
  *
@@ -230,7 +231,15 @@ void lower_concat_into(struct lower *l, struct node *n, struct place dst);
 ref lower_find(struct lower *l, struct node *n);
 ref lower_signal_call(struct lower *l, struct node *n);           /* lower_call.c */
 
+/* lower_stack.c */
+void lower_usym_into(struct lower *l, struct place dst, ref addr); /* lower_expr.c */
+void lower_stack_into(struct lower *l, struct node *n, struct place dst);
+/* Tell the reader of the process, unless it is known and nothing is new about it. */
+void lower_process(struct lower *l, ref pid, ref is_new);
+ref lower_stack_len(struct lower *l, struct node *n);             /* number of frames */
+
 /* lower_event.c */
+void lower_process_event(struct lower *l, ref pid);               /* "remember this process's mappings" */
 /* A message of the run: `fmt` with at most one number. */
 void lower_message(struct lower *l, struct node *n, enum event_kind k, struct str fmt, ref v);
 void lower_debugf(struct lower *l, struct node *n);

@@ -47,6 +47,7 @@ enum cpu_word {
 	CW_SKIP,      /* events skipped: no scratch slot free (nesting too deep) */
 	CW_DIV_ZERO,  /* divisions by zero (result 1) */
 	CW_OOB,       /* array index out of bounds (result 0) */
+	CW_STACK,     /* stacks that could not be walked, or not be kept: their map is full */
 	CW_SENT,      /* bytes given to the ring, for batching wake-ups (not a loss) */
 	CW_COUNT = 16
 };
@@ -59,6 +60,7 @@ enum module_map_kind {
 	MM_LRU_HASH,
 	MM_PERCPU_HASH, /* keyed aggregation */
 	MM_LRU_PERCPU_HASH,
+	MM_STACK,       /* frames by id (type.h), u64 each, zeros behind the last; one for each depth; a hash */
 	MM_GLOBAL,      /* unkeyed map, a region of the data map at `offset` (not a kernel map) */
 	MM_PERCPU,      /* unkeyed aggregation, in every per-CPU block at `offset` (not a kernel map) */
 };
@@ -86,6 +88,7 @@ enum event_kind {
 	EV_JOIN,       /* fmt = delimiter; payload: packed strings, each NUL-terminated */
 	EV_CAT, EV_SYSTEM, /* fmt + args */
 	EV_EXIT,       /* payload: s64 code; sent on the control ring */
+	EV_PROCESS,    /* payload: u64 pid; a new user stack or a new process with one: its mappings are remembered; control ring */
 	EV_RUNTIME,    /* runtime error/warning: fmt = message, span; rate: once per place and counted */
 };
 struct event_arg {

@@ -11,6 +11,9 @@
 
 #include "ir/module.h"
 
+/* A place in code: function, offset, and the file or kernel module that it is of; NULL: not known. */
+struct out_frame { const char *name, *module; uint64_t offset; };
+
 /* What rendering needs besides the bytes. Callbacks may be NULL: then numbers are printed. */
 struct out_env {
 	const struct module *module;  /* names of attach points (T_PROBE), interned strings */
@@ -22,6 +25,10 @@ struct out_env {
 	void *arg;
 	bool (*ksym)(void *arg, uint64_t addr, struct buf *ret);
 	bool (*usym)(void *arg, uint64_t addr, uint32_t pid, struct buf *ret);
+	/* The frames of a stack value, innermost first: how many were put into `frames`, which has room for t->count; 0: it is lost. */
+	uint32_t (*stack)(void *arg, const struct type *t, uint64_t id, uint64_t *frames);
+	/* One frame. false: no name is known; ret->module may be. Strings live until the next call. */
+	bool (*frame)(void *arg, bool user, uint32_t pid, uint64_t addr, struct out_frame *ret);
 	bool (*cgroup_path)(void *arg, uint64_t id, struct buf *ret);
 };
 
@@ -71,6 +78,7 @@ enum out_loss {
 	LOSS_SKIP,    /* events skipped: no scratch slot (nesting) or the kernel's recursion guard */
 	LOSS_ATTACH,  /* probes that did not attach */
 	LOSS_DIV, LOSS_BOUNDS, /* divisions by zero, indices out of bounds: results were replaced */
+	LOSS_STACK,   /* stacks that could not be walked or kept */
 	LOSS_COUNT
 };
 extern const char *const out_loss_name[LOSS_COUNT]; /* "ring_full", ...: names in JSON and in docs */

@@ -284,14 +284,60 @@ static void val_name(struct val *v, const struct type *t, const void *p, uint32_
 	buf_fini(&name);
 }
 
-/* Frames as addresses: a u64 count, then the frames; before a user stack's count its pid and probe. */
+/*
+ * One frame. Addresses behind the innermost one are return addresses: they name the instruction behind the call, which may
+ * belong to the next function already. So the function is that of the byte before.
+ */
+static void val_frame(struct val *v, const struct type *t, uint32_t pid, uint64_t addr, bool is_return)
+{
+	const struct out_env *e = v->env;
+	struct out_frame f = { 0 };
+	bool user = t->kind == T_USTACK, back = is_return && addr;
+	if (t->stack_mode == STACK_RAW) {
+		buf_addf(v->o, "%llx\n", (unsigned long long)addr);
+		return;
+	}
+	bool known = e->frame && e->frame(e->arg, user, pid, addr - back, &f);
+	if (t->stack_mode == STACK_PERF)
+		buf_addf(v->o, "\t%llx ", (unsigned long long)addr);
+	else
+		buf_adds(v->o, "        ");
+	if (known) {
+		val_bytes(v, f.name, strlen(f.name), false);
+		buf_addf(v->o, "+%llu", (unsigned long long)(f.offset + back));
+	} else {
+		buf_addf(v->o, "0x%llx", (unsigned long long)addr);
+	}
+	if (t->stack_mode == STACK_PERF) {
+		const char *module = f.module ? f.module : user ? "[unknown]" : "[kernel.kallsyms]";
+		buf_adds(v->o, " (");
+		val_bytes(v, module, strlen(module), false);
+		buf_addc(v->o, ')');
+	}
+	buf_addc(v->o, '\n');
+}
+
+uint32_t val_stack_frames(const struct out_env *e, const struct type *t, const void *p, uint32_t avail, uint64_t *frames, bool *ret_lost)
+{
+	uint64_t id = word(p, avail, 0);
+	uint32_t n = id && e->stack ? e->stack(e->arg, t, id, frames) : 0, want = (uint32_t)(id & ((1 << STACK_ID_BITS) - 1));
+	*ret_lost = id && !n;
+	return n < want ? n : want;
+}
+
 static void val_stack(struct val *v, const struct type *t, const void *p, uint32_t avail)
 {
-	uint32_t first = t->kind == T_USTACK ? 1 : 0;
-	uint64_t n = word(p, avail, first);
+	uint64_t frames[STACK_MAX];
+	bool lost;
+	uint32_t pid = t->kind == T_USTACK ? (uint32_t)word(p, avail, 1) : 0;
 	buf_addc(v->o, '\n');
-	for (uint64_t i = 0; i < n && i < t->count && (first + 2 + i) * 8 <= avail; i++)
-		buf_addf(v->o, "        0x%llx\n", (unsigned long long)word(p, avail, first + 1 + (uint32_t)i));
+	if (t->count > STACK_MAX)
+		return;
+	uint32_t n = val_stack_frames(v->env, t, p, avail, frames, &lost);
+	for (uint32_t i = 0; i < n; i++)
+		val_frame(v, t, pid, frames[i], i > 0);
+	if (lost)
+		buf_adds(v->o, t->stack_mode == STACK_PERF ? "\t<lost>\n" : t->stack_mode == STACK_RAW ? "<lost>\n" : "        <lost>\n");
 }
 
 static void val_stats(const struct type *t, const void *p, uint32_t avail, uint64_t *ret_count, uint64_t *ret_avg,

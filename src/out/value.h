@@ -31,6 +31,8 @@ const uint8_t *val_buffer(const struct type *t, const void *p, uint32_t avail, u
 const void *val_arg(const struct event_arg *a, const void *payload, uint32_t len, uint32_t *tail, uint32_t *ret_avail);
 /* The same for the only argument of an event: a packed string's bytes are the last ones. */
 const void *val_last(const struct event_arg *a, const void *payload, uint32_t len, uint32_t *ret_avail);
+/* The frames of a stack at p into `frames` (room for STACK_MAX); how many. */
+uint32_t val_stack_frames(const struct out_env *e, const struct type *t, const void *p, uint32_t avail, uint64_t *frames, bool *ret_lost);
 /* The value of a row of a map, divided by map->div. */
 void val_row(struct val *v, const struct out_map *m, const struct out_row *row, bool json);
 

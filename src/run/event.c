@@ -247,6 +247,15 @@ int event_handle(void *arg, const void *record, uint32_t size)
 			memcpy(&s->exit_code, p, 8);
 		s->exiting = true;
 		break;
+	case EV_PROCESS: {
+		uint64_t pid;
+		if (len < 8)
+			goto bad;
+		memcpy(&pid, p, 8);
+		if (s->procs)
+			sym_procs_see(s->procs, (uint32_t)pid);
+		break;
+	}
 	case EV_RUNTIME:
 		event_runtime(s, id, ev, p, len);
 		break;

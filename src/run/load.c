@@ -70,9 +70,18 @@ static uint32_t load_ring_size(const struct session *s)
 	return (uint32_t)size;
 }
 
+static uint32_t load_control_size(const struct session *s)
+{
+	uint32_t page = (uint32_t)sysconf(_SC_PAGESIZE);
+	for (uint32_t i = 0; i < s->module.events.n; i++)
+		if (s->module.events.v[i].kind == EV_PROCESS) /* they come in bursts */
+			return 32 * page;
+	return page;
+}
+
 static int load_map_failed(struct session *s, const struct module_map *m, int err)
 {
-	struct str name = m->name.len ? m->name : m->kind == MM_DATA ? STR("(data)") : STR("(ring)");
+	struct str name = m->name.len ? m->name : m->kind == MM_DATA ? STR("(data)") : m->kind == MM_STACK ? STR("(stacks)") : STR("(ring)");
 	const char *why = sys_refusal(err);
 	diag_add(&s->diags, D_LOAD_MAP, (struct span){ 0 }, STR_FMT(name), strerror(-err));
 	if (why)
@@ -86,10 +95,13 @@ static int load_hash(const struct module_map *m)
 {
 	static const uint32_t types[] = {
 		[MM_HASH] = BPF_MAP_TYPE_HASH, [MM_LRU_HASH] = BPF_MAP_TYPE_LRU_HASH,
-		[MM_PERCPU_HASH] = BPF_MAP_TYPE_PERCPU_HASH, [MM_LRU_PERCPU_HASH] = BPF_MAP_TYPE_LRU_PERCPU_HASH,
+		[MM_STACK] = BPF_MAP_TYPE_HASH, [MM_PERCPU_HASH] = BPF_MAP_TYPE_PERCPU_HASH, [MM_LRU_PERCPU_HASH] = BPF_MAP_TYPE_LRU_PERCPU_HASH,
 	};
 	char name[16];
-	load_object_name(name, m->name.s, m->name.len);
+	if (m->name.len)
+		load_object_name(name, m->name.s, m->name.len);
+	else
+		strcpy(name, m->kind == MM_STACK ? "stacks" : "processes");
 	if (name[0] == '_' && m->name.len)
 		name[0] = '.'; /* "@x" */
 	return sys_map_create(types[m->kind], name, m->key_size, (m->value_size + 7) & ~7U, m->max_entries, 0);
@@ -120,7 +132,7 @@ static int load_map(struct session *s, uint32_t i)
 		break;
 	case MM_RING:
 	case MM_CONTROL:
-		m->max_entries = m->kind == MM_RING ? load_ring_size(s) : (uint32_t)sysconf(_SC_PAGESIZE);
+		m->max_entries = m->kind == MM_RING ? load_ring_size(s) : load_control_size(s);
 		x->fd = sys_map_create(BPF_MAP_TYPE_RINGBUF, m->kind == MM_RING ? "events" : "control", 0, 0, m->max_entries, 0);
 		if (x->fd >= 0)
 			err = ring_open(m->kind == MM_RING ? &s->events : &s->control, x->fd, m->max_entries);

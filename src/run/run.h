@@ -19,6 +19,7 @@
 #include "out/out.h"
 #include "probe/probe.h"
 #include "run/session.h"
+#include "sym/sym.h"
 
 /* -- ring.c: the reading end of a BPF ring buffer -- */
 struct ring {
@@ -158,7 +159,9 @@ struct session {
 	/* running */
 	struct out out;
 	struct out_env out_env;
+	struct sym_procs *procs; /* user symbols */
 	struct buf text;        /* of the item at hand */
+	struct buf module_name; /* of a kernel module, in brackets */
 	uint64_t *n_runtime;    /* by module.events index: how often a run-time message came */
 	uint64_t n_bad_records; /* that could not be decoded: our bug, said in the verdict */
 	uint64_t lost_said;     /* lost events already reported */
@@ -192,6 +195,11 @@ void event_summary(struct session *s); /* run-time messages that came more than 
 /* loop.c: from attached to the reason to end. */
 int loop_run(struct session *s);
 void loop_drain(struct session *s); /* both rings, until nothing is left */
+/* stack.c: what output asks for to show stacks and symbols (struct out_env; arg: the session). */
+bool stack_ksym(void *session, uint64_t addr, struct buf *ret);
+bool stack_usym(void *session, uint64_t addr, uint32_t pid, struct buf *ret);
+uint32_t stack_frames(void *session, const struct type *t, uint64_t id, uint64_t *frames);
+bool stack_frame(void *session, bool user, uint32_t pid, uint64_t addr, struct out_frame *ret);
 /* verdict.c */
 uint64_t verdict_lost(const struct session *s); /* events that did not fit the ring, up to now */
 void verdict_print(struct session *s);

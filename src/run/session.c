@@ -76,21 +76,13 @@ static int64_t session_clock_delta(clockid_t x, clockid_t y)
 	return ret;
 }
 
-static bool session_ksym(void *arg, uint64_t addr, struct buf *ret)
-{
-	struct session *s = arg;
-	uint64_t off;
-	const char *name = kern_symbol_name(s->kern, addr, &off);
-	if (name)
-		buf_adds(ret, name);
-	return name != NULL;
-}
-
 static void session_open_output(struct session *s)
 {
 	const struct session_options *o = s->o;
+	s->procs = sym_procs_new();
 	s->out_env = (struct out_env){
-		.module = &s->module, .json = o->json, .trunc_trailer = s->sema.config.str_trunc_trailer, .arg = s, .ksym = session_ksym,
+		.module = &s->module, .json = o->json, .trunc_trailer = s->sema.config.str_trunc_trailer, .arg = s, .ksym = stack_ksym,
+		.usym = stack_usym, .stack = stack_frames, .frame = stack_frame,
 		.wall_minus_boot_ns = session_clock_delta(CLOCK_REALTIME, CLOCK_BOOTTIME),
 		.wall_minus_tai_ns = session_clock_delta(CLOCK_REALTIME, CLOCK_TAI),
 	};
@@ -340,8 +332,10 @@ static void session_close(struct session *s)
 	session_unload(s);
 	if (s->kern)
 		kern_close(s->kern);
+	sym_procs_free(s->procs);
 	buf_fini(&s->out.buf);
 	buf_fini(&s->text);
+	buf_fini(&s->module_name);
 	buf_fini(&s->module.rodata);
 	arena_fini(&s->arena);
 }

@@ -227,7 +227,7 @@ static struct type *call_len(struct sema_ctx *c, struct node *n)
 	struct node *m = n->list.v[0];
 	if (m->kind != N_MAP || m->a) {
 		struct type *t = sema_arg(c, n, 0);
-		if (t)
+		if (t && t->kind != T_KSTACK && t->kind != T_USTACK)
 			SERR(c, D_LEN_ARG, m->span);
 	} else if (call_map(c, n, false) && m->map->keyed_known && !m->map->keyed) {
 		SERR(c, D_MAP_NO_KEYS, m->span, call_name(n));
@@ -490,6 +490,34 @@ static struct type *call_mode(struct sema_ctx *c, struct node *n)
 	return sema_int(c, n->builtin == B_NSECS ? 8 : 4, false);
 }
 
+/* kstack(n), kstack(mode), kstack(mode, n). It stays a call: depth and mode are in its type. */
+static struct type *call_stack(struct sema_ctx *c, struct node *n)
+{
+	int mode = c->s->config.stack_mode;
+	int64_t depth = STACK_DEFAULT;
+	for (uint32_t i = 0; i < n->list.n; i++) {
+		struct node *x = n->list.v[i];
+		bool last = i + 1 == n->list.n;
+		if (x->kind == N_STRING && (i == 0 || !last)) {
+			sema_arg(c, n, i);
+			mode = sema_stack_mode(x->str);
+			if (mode < 0 && str_is(x->str, "build_id") && n->builtin == B_USTACK)
+				SERR(c, D_NOT_YET, x->span, "build_id");
+			else if (mode < 0)
+				SERR(c, D_STACK_MODE, x->span, call_name(n));
+			mode = mode < 0 ? STACK_BPFTRACE : mode;
+		} else if (sema_arg_literal(c, n, i, N_INT)) {
+			depth = x->ival;
+			if (depth < 1 && !x->is_unsigned)
+				SERR(c, D_ARG_LITERAL, x->span, call_name(n), "positive int", depth ? "negative int" : "zero");
+			else if (depth > STACK_MAX || depth < 1)
+				SERR(c, D_STACK_LIMIT, x->span, call_name(n), STACK_MAX, (long long)depth);
+			depth = depth < 1 ? 1 : depth > STACK_MAX ? STACK_MAX : depth;
+		}
+	}
+	return type_stack(c->a, n->builtin == B_USTACK, (uint32_t)depth, (enum stack_mode)mode);
+}
+
 static struct type *call_value(struct sema_ctx *c, struct node *n)
 {
 	switch (n->builtin) {
@@ -498,6 +526,11 @@ static struct type *call_value(struct sema_ctx *c, struct node *n)
 	case B_NSECS:
 		if (n->list.n)
 			return call_mode(c, n);
+		break;
+	case B_KSTACK:
+	case B_USTACK:
+		if (n->list.n)
+			return call_stack(c, n);
 		break;
 	case B_COMM:
 		if (n->list.n) {
@@ -574,6 +607,12 @@ struct type *sema_call(struct sema_ctx *c, struct node *n)
 		return call_space(c, n, n->builtin == B_KPTR ? AS_KERNEL : AS_USER);
 	case B_STRNCMP:
 		return call_strncmp(c, n);
+	case B_KSYM: case B_USYM: {
+		struct type *t = call_want(c, n, 0, K_INTS | K(PTR), "integer or pointer");
+		if (t && t->kind != T_PTR && c->final)
+			sema_coerce(c, &n->list.v[0], sema_int(c, 8, false));
+		return n->builtin == B_USYM ? type_new(c->a, T_USYM, 16, 1) : type_new(c->a, T_KSYM, 8, 8);
+	}
 	case B_STRLEN:
 		call_want_string(c, n, 0);
 		return sema_int(c, 8, false);

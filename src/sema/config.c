@@ -3,9 +3,9 @@
 #include <ctype.h>
 
 #include "lang/lex.h"
-#include "sema/sema.h"
+#include "sema/sema_priv.h"
 
-enum config_type { CFG_U32, CFG_BOOL, CFG_MISSING, CFG_ATTACH, CFG_STR, CFG_IGNORED };
+enum config_type { CFG_U32, CFG_BOOL, CFG_MISSING, CFG_ATTACH, CFG_STACK, CFG_STR, CFG_IGNORED };
 
 static const struct {
 	const char *key;
@@ -25,14 +25,20 @@ static const struct {
 	{ "lazy_symbolication", CFG_BOOL, offsetof(struct sema_config, lazy_symbolication) },
 	{ "missing_probes", CFG_MISSING, offsetof(struct sema_config, missing_probes) },
 	{ "attach", CFG_ATTACH, offsetof(struct sema_config, attach) },
+	{ "stack_mode", CFG_STACK, offsetof(struct sema_config, stack_mode) },
 	{ "str_trunc_trailer", CFG_STR, offsetof(struct sema_config, str_trunc_trailer) },
 	{ "license", CFG_STR, offsetof(struct sema_config, license) },
-	{ "cache_user_symbols", CFG_IGNORED, 0 }, { "stack_mode", CFG_IGNORED, 0 }, { "show_debug_info", CFG_IGNORED, 0 },
+	{ "cache_user_symbols", CFG_IGNORED, 0 }, { "show_debug_info", CFG_IGNORED, 0 },
 	{ "use_blazesym", CFG_IGNORED, 0 }, { "unstable_tseries", CFG_IGNORED, 0 }, { "unstable_dw_ustack", CFG_IGNORED, 0 },
 	{ "unstable_typeinfo", CFG_IGNORED, 0 }, { "unstable_import_statement", CFG_IGNORED, 0 }, { "symbol_source", CFG_IGNORED, 0 },
 	{ "max_type_res_iterations", CFG_IGNORED, 0 }, { "unstable_addr", CFG_IGNORED, 0 }, { "unstable_import", CFG_IGNORED, 0 },
 	{ "unstable_macro", CFG_IGNORED, 0 }, { "unstable_map_decl", CFG_IGNORED, 0 },
 };
+
+int sema_stack_mode(struct str word)
+{
+	return str_is(word, "bpftrace") ? STACK_BPFTRACE : str_is(word, "perf") ? STACK_PERF : str_is(word, "raw") ? STACK_RAW : -1;
+}
 
 void sema_config_init(struct sema_config *c)
 {
@@ -94,6 +100,14 @@ bool sema_config_set(struct sema_config *c, struct diags *d, struct str key, str
 			diag_add(d, D_CONFIG_VALUE, span, STR_FMT(key), "Invalid value for attach: valid values are auto, fentry, kprobe, and multi.");
 			return false;
 		}
+		case CFG_STACK:
+			if (sema_stack_mode(value) < 0) {
+				diag_add(d, D_CONFIG_VALUE, span, STR_FMT(key),
+					 "Invalid value for stack_mode: valid values are bpftrace, raw, perf, and build_id.");
+				return false;
+			}
+			*(int *)p = sema_stack_mode(value);
+			return true;
 		case CFG_STR:
 			*(struct str *)p = value;
 			return true;

@@ -106,6 +106,7 @@ struct sema_config { /* config block and environment (reference 6.3) */
 	bool print_maps_on_exit, cpp_demangle, lazy_symbolication;
 	int missing_probes; /* 0 error, 1 warn, 2 ignore */
 	int attach;         /* enum attach_want */
+	int stack_mode;     /* enum stack_mode */
 	struct str str_trunc_trailer, license;
 };
 void sema_config_init(struct sema_config *c);

@@ -69,6 +69,14 @@ void type_layout(struct type *t)
 	t->size = (at + align - 1) / align * align;
 }
 
+struct type *type_stack(struct arena *a, bool user, uint32_t depth, enum stack_mode mode)
+{
+	struct type *t = type_new(a, user ? T_USTACK : T_KSTACK, user ? 16 : 8, 8);
+	t->count = depth;
+	t->stack_mode = (uint8_t)mode;
+	return t;
+}
+
 bool type_eq(const struct type *x, const struct type *y)
 {
 	if (x == y)
@@ -97,6 +105,9 @@ bool type_eq(const struct type *x, const struct type *y)
 			if (!str_eq(x->fields.v[i].name, y->fields.v[i].name) || !type_eq(x->fields.v[i].type, y->fields.v[i].type))
 				return false;
 		return true;
+	case T_KSTACK:
+	case T_USTACK:
+		return x->count == y->count && x->stack_mode == y->stack_mode;
 	case T_SUM: case T_MIN: case T_MAX: case T_AVG: case T_STATS:
 		return x->is_signed == y->is_signed;
 	case T_HIST: case T_LHIST: case T_TSERIES:
@@ -213,6 +224,7 @@ void type_print(const struct type *t, struct buf *o)
 		[T_CGROUP_PATH] = "cgroup_path_t", [T_KSTACK] = "kstack", [T_USTACK] = "ustack", [T_PROBE] = "probe", [T_COUNT] = "count_t",
 		[T_SUM] = "sum_t", [T_MIN] = "min_t", [T_MAX] = "max_t", [T_AVG] = "avg_t", [T_STATS] = "stats_t", [T_HIST] = "hist_t",
 		[T_LHIST] = "lhist_t", [T_TSERIES] = "tseries_t", [T_INET] = "inet" };
+	static const char *const modes[] = { [STACK_BPFTRACE] = "bpftrace", [STACK_PERF] = "perf", [STACK_RAW] = "raw" };
 	switch (t->kind) {
 	case T_INT:
 		buf_addf(o, "%sint%u", t->is_signed ? "" : "u", t->size * 8);
@@ -256,6 +268,10 @@ void type_print(const struct type *t, struct buf *o)
 			type_print(t->fields.v[i].type, o);
 		}
 		buf_adds(o, " }");
+		break;
+	case T_KSTACK:
+	case T_USTACK:
+		buf_addf(o, "%s_%s_%u", names[t->kind], modes[t->stack_mode % 3], t->count);
 		break;
 	case T_SUM: case T_MIN: case T_MAX: case T_AVG: case T_STATS:
 		buf_addf(o, "%s%s", t->is_signed ? "" : "u", names[t->kind]);

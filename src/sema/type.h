@@ -32,7 +32,8 @@ enum type_kind {
 	T_USYM,      /* 16: u64 address, u32 pid, u32 probe */
 	T_USERNAME,  /* 8: uid */
 	T_CGROUP_PATH, /* 16 */
-	T_KSTACK, T_USTACK, /* see issue on user space; depth in count, mode in stack_mode */
+	T_KSTACK,    /* 8: u64 id (below); depth in count, mode in stack_mode */
+	T_USTACK,    /* 16: u64 id, u64 pid */
 	T_PROBE,     /* 4: index of an attach point, shown as its name: the type of `probe` */
 	/* aggregations: only as map values */
 	T_COUNT, T_SUM, T_MIN, T_MAX, T_AVG, T_STATS, T_HIST, T_LHIST, T_TSERIES,
@@ -41,6 +42,13 @@ enum type_kind {
 
 /* What the ns of a T_TIMESTAMP count from: nsecs(boot), nsecs(tai), nsecs(sw_tai). The monotonic clock is refused by sema. */
 enum clock_mode { CLOCK_MODE_BOOT, CLOCK_MODE_TAI, CLOCK_MODE_SW_TAI };
+
+/*
+ * A stack as a value is small: the frames lie once in a map of the program (module.h, MM_STACK), and the value is their id:
+ * (hash << STACK_ID_BITS | number of frames), 0 for a stack without frames.
+ */
+enum stack_mode { STACK_BPFTRACE, STACK_PERF, STACK_RAW };
+enum { STACK_ID_BITS = 11, STACK_MAX = 1024, STACK_DEFAULT = 127 };
 
 enum addr_space { AS_NONE, AS_KERNEL, AS_USER, AS_BTF /* trusted kernel pointer: direct loads */, AS_CTX };
 
@@ -103,6 +111,7 @@ struct type *type_string(struct arena *a, uint32_t size);
 struct type *type_buffer(struct arena *a, uint32_t size);
 struct type *type_ptr(struct arena *a, struct type *to, enum addr_space as);
 struct type *type_array(struct arena *a, struct type *elem, uint32_t count);
+struct type *type_stack(struct arena *a, bool user, uint32_t depth, enum stack_mode mode);
 /* Lay out fields (offsets, size, align) as the reference 2.1 says. */
 void type_layout(struct type *tuple_or_record);
 bool type_eq(const struct type *x, const struct type *y); /* address spaces and flexibility aside */

@@ -181,6 +181,9 @@ struct type *sema_builtin_value(struct sema_ctx *c, struct node *n)
 		return value_task(c);
 	case B_PROBE:
 		return type_new(c->a, T_PROBE, 4, 4);
+	case B_KSTACK:
+	case B_USTACK:
+		return type_stack(c->a, n->builtin == B_USTACK, STACK_DEFAULT, (enum stack_mode)c->s->config.stack_mode);
 	case B_PROBETYPE:
 		return value_probetype(c, n);
 	case B_USERMODE:

@@ -334,6 +334,18 @@ bool sym_elf_offset(const struct sym_elf *e, uint64_t addr, uint64_t *ret_offset
 	return false;
 }
 
+bool sym_elf_addr(const struct sym_elf *e, uint64_t offset, uint64_t *ret_addr)
+{
+	for (uint32_t i = 0; i < e->n_segs; i++) {
+		const struct segment *s = &e->segs[i];
+		if (offset >= s->offset && offset - s->offset < s->size) {
+			*ret_addr = s->addr + (offset - s->offset);
+			return true;
+		}
+	}
+	return false;
+}
+
 static struct sym elf_sym(const struct sym_elf *e, const struct entry *s)
 {
 	return (struct sym){ .name = e->names + s->name, .addr = s->addr, .size = s->size, .is_ifunc = s->ifunc,

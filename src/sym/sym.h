@@ -29,6 +29,8 @@ bool sym_elf_is_stripped(const struct sym_elf *e);/* has no symbol table, only e
 bool sym_elf_is_go(const struct sym_elf *e);      /* has Go's run-time tables: its stacks move */
 /* File offset of an address in an executable segment; false if there is none. */
 bool sym_elf_offset(const struct sym_elf *e, uint64_t addr, uint64_t *ret_offset);
+/* The address of a file offset in an executable segment. */
+bool sym_elf_addr(const struct sym_elf *e, uint64_t offset, uint64_t *ret_addr);
 /* The function of that name. Of several local ones the first; global before local. */
 bool sym_elf_find(const struct sym_elf *e, const char *name, struct sym *ret);
 /* The function that contains the address. */
@@ -65,5 +67,19 @@ int sym_mapped(struct arena *a, int pid, struct sym_paths *ret);
 bool sym_cache_each(const void *image, size_t size, bool (*each)(void *arg, const char *soname, const char *path), void *arg);
 /* Is `soname` ("libssl.so.3") what `name` ("ssl", "libssl", "libssl.so") asks for? */
 bool sym_lib_matches(const char *soname, const char *name);
+
+/* -- proc.c: code addresses of processes -- */
+struct sym_procs;
+struct sym_frame {
+	const char *name;   /* of the function; "[vdso]" for what has none there */
+	const char *file;   /* path, as the process sees it; "[vdso]", "[anon]"; may be set although `name` is not */
+	uint64_t offset;    /* in the function */
+};
+struct sym_procs *sym_procs_new(void); /* NULL without memory */
+void sym_procs_free(struct sym_procs *p);
+/* Look at the mappings of a process now, to know them when it has gone. */
+void sym_procs_see(struct sym_procs *p, uint32_t pid);
+/* What is at `addr` in process `pid`? false: no name. Strings live until the next call of anything here. */
+bool sym_procs_at(struct sym_procs *p, uint32_t pid, uint64_t addr, struct sym_frame *ret);
 
 #endif

@@ -202,6 +202,24 @@ static bool usym_of(void *arg, uint64_t addr, uint32_t pid, struct buf *ret)
 	buf_addf(ret, "main@%u", pid);
 	return true;
 }
+/* Every stack has the frames 0x1000, 0x2000, 0x3000; functions f1 (or u1@PID) lie at 0x1000 to 0x1fff. */
+static uint32_t stack_of(void *arg, const struct type *t, uint64_t id, uint64_t *frames)
+{
+	for (uint32_t i = 0; i < 3 && i < t->count; i++)
+		frames[i] = 0x1000 * (i + 1);
+	return t->count < 3 ? t->count : 3;
+}
+
+static bool frame_of(void *arg, bool user, uint32_t pid, uint64_t addr, struct out_frame *ret)
+{
+	static char name[32];
+	if (addr < 0x1000 || addr >= 0x2000)
+		return false;
+	snprintf(name, sizeof(name), user ? "u1@%u\033" : "f1", pid);
+	*ret = (struct out_frame){ name, "[mod]", addr - 0x1000 };
+	return true;
+}
+
 static bool cgroup_of(void *arg, uint64_t id, struct buf *ret)
 {
 	if (id != 7)
@@ -280,17 +298,28 @@ static void names(void)
 	many[3000] = 0;
 	out_strftime(many, 0, false, &b);
 	check_text(&c, "a long format", many, &b);
-	both("kernel stack", mk(&a, T_KSTACK, 8), "\0\0\0\0\0\0\0\0", 8, "\n", "\"\\n\"");
-	struct type *st = mk(&a, T_KSTACK, 24);
-	st->count = 2;
-	char frames[24] = { 2 };
-	put(frames, 8, 0x1234, 8);
-	put(frames, 16, 0xabc, 8);
-	both("kernel stack of two", st, frames, 24, "\n        0x1234\n        0xabc\n",
-	     "\"\\n        0x1234\\n        0xabc\\n\"");
-	frames[0] = 100;
-	both("a stack that claims more", st, frames, 24, "\n        0x1234\n        0xabc\n",
-	     "\"\\n        0x1234\\n        0xabc\\n\"");
+	/* without the callbacks a stack has no frames */
+	struct type *ks = type_stack(&a, false, 8, STACK_BPFTRACE), *us = type_stack(&a, true, 8, STACK_BPFTRACE);
+	both("kernel stack without frames", ks, "\0\0\0\0\0\0\0\0", 8, "\n", "\"\\n\"");
+	both("kernel stack, lost", ks, "\3\x10\0\0\0\0\0\0", 8, "\n        <lost>\n", "\"\\n        <lost>\\n\"");
+	env.stack = stack_of;
+	both("kernel stack without names", ks, "\3\x10\0\0\0\0\0\0", 8, "\n        0x1000\n        0x2000\n        0x3000\n",
+	     "\"\\n        0x1000\\n        0x2000\\n        0x3000\\n\"");
+	env.frame = frame_of;
+	/* the first is the place itself; those behind are return addresses: 0x2000 stands behind a call in the function before it */
+	both("kernel stack", ks, "\3\x10\0\0\0\0\0\0", 8, "\n        f1+0\n        f1+4096\n        0x3000\n",
+	     "\"\\n        f1+0\\n        f1+4096\\n        0x3000\\n\"");
+	both("user stack", us, "\2\x10\0\0\0\0\0\0\x2a\0\0\0\0\0\0\0", 16, "\n        u1@42\\x1b+0\n        u1@42\\x1b+4096\n",
+	     "\"\\n        u1@42\\u001b+0\\n        u1@42\\u001b+4096\\n\"");
+	ks->stack_mode = us->stack_mode = STACK_PERF;
+	both("kernel stack, perf", ks, "\3\x10\0\0\0\0\0\0", 8,
+	     "\n\t1000 f1+0 ([mod])\n\t2000 f1+4096 ([mod])\n\t3000 0x3000 ([kernel.kallsyms])\n",
+	     "\"\\n\\t1000 f1+0 ([mod])\\n\\t2000 f1+4096 ([mod])\\n\\t3000 0x3000 ([kernel.kallsyms])\\n\"");
+	both("user stack, perf", us, "\1\x10\0\0\0\0\0\0\x2a\0\0\0\0\0\0\0", 16, "\n\t1000 u1@42\\x1b+0 ([mod])\n",
+	     "\"\\n\\t1000 u1@42\\u001b+0 ([mod])\\n\"");
+	ks->stack_mode = STACK_RAW;
+	both("kernel stack, raw", ks, "\2\x10\0\0\0\0\0\0", 8, "\n1000\n2000\n", "\"\\n1000\\n2000\\n\"");
+	both("a stack that was cut", us, "\2\x10\0\0", 4, "\n", "\"\\n\"");
 }
 
 static void aggregations(void)
