@@ -15,7 +15,7 @@ SAN_FLAGS = -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-om
 ifdef SANITIZE
 CFLAGS   := -O1 -g $(SAN_FLAGS)
 endif
-CPPFLAGS += -D_GNU_SOURCE -Isrc -Iinclude
+CPPFLAGS += -D_GNU_SOURCE -Isrc -Iinclude -I$(BUILD)/gen
 ALL_CFLAGS = -std=gnu17 $(WARN) $(CFLAGS) $(CPPFLAGS) -ffunction-sections -fdata-sections
 LIBS      = -lbpf -lelf -lz
 # Newer elfutils want zstd beneath a static libelf; pkg-config knows.
@@ -53,6 +53,12 @@ $(BUILD)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
+# The script of a picture becomes a C string: without its comments and indentation.
+$(BUILD)/src/out/flame.o: $(BUILD)/gen/out/flame.inc
+$(BUILD)/gen/%.inc: src/%.js
+	@mkdir -p $(@D)
+	sed -e 's/^[[:space:]]*//' -e '/^\/\//d' -e '/^$$/d' -e 's/[\\"]/\\&/g' -e 's/.*/"&\\n"/' $< >$@
+
 $(BUILD)/flags: FORCE
 	@mkdir -p $(BUILD)
 	@echo '$(CC) $(ALL_CFLAGS)' | cmp -s - $@ || echo '$(CC) $(ALL_CFLAGS)' >$@
@@ -76,7 +82,7 @@ asan:
 # The suites that need no kernel, with the sanitised program only.
 check-asan: asan
 	@SONDE=$(CURDIR)/build-asan/sonde SONDE_ASAN=$(CURDIR)/build-asan/sonde BUILD=$(CURDIR)/build-asan CC='$(CC)' \
-		sh test/run layers unit parse sema ir bpf lower kern probe out exec fuzz
+		sh test/run layers unit parse sema ir bpf lower kern probe out flame exec fuzz
 
 fuzz: asan
 	@FUZZ_SECONDS=$${FUZZ_SECONDS:-600} SONDE=$(CURDIR)/build-asan/sonde SONDE_ASAN=$(CURDIR)/build-asan/sonde \

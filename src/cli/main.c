@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sonde: options, then one of: usage, version, --info, -l, or a session. The only place that exits.
+ * sonde: a command word, or options, then one of: usage, version, --info, -l, or a session. The only place that exits.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -135,6 +135,14 @@ static int main_session(struct opt *o)
 	return status;
 }
 
+/* A first argument that is one of these words is a command; a program in a file of that name is ./word. */
+static const struct command {
+	const char *word;
+	int (*run)(int argc, char **argv);
+} commands[] = {
+	{ "flame", cmd_flame },
+};
+
 int main(int argc, char **argv, char **env)
 {
 	struct arena a;
@@ -142,6 +150,9 @@ int main(int argc, char **argv, char **env)
 	jmp_buf oom;
 	int status;
 	main_open_standard();
+	for (size_t i = 0; argc > 1 && i < sizeof(commands) / sizeof(*commands); i++)
+		if (!strcmp(argv[1], commands[i].word))
+			return commands[i].run(argc - 1, argv + 1);
 	arena_init(&a);
 	if (setjmp(oom)) {
 		fputs("ERROR: out of memory\n", stderr);

@@ -29,4 +29,13 @@ int info_print(struct arena *a, int fd);
 /* privilege.c: NULL, or why BPF cannot be used by us (arena), with what would help. */
 const char *privilege_missing(struct arena *a);
 
+/* Commands: the first argument is their word, argv[0] here. They return the exit status. */
+int cmd_flame(int argc, char **argv); /* cmd_flame.c */
+/* cmd_flame.c: what the commands that make pictures share. 0, or an exit status with what was wrong on stderr. */
+struct read_stats;
+int picture_number(const char *option, const char *text, double *ret);
+int picture_read(const char *name, void (*feed)(void *arg, const char *p, size_t n), void *arg); /* "-": standard input */
+int picture_write(const char *name, const struct buf *b); /* NULL, "-": standard output */
+void picture_report(const struct read_stats *s, const char *form);
+
 #endif
