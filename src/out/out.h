@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Output: what a session produces is data until here. run/ calls the functions of struct out_ops; text.c and json.c
- * implement them; no producer asks which one it is. Formats to the byte: language reference 5.
+ * Output: what a session produces is data until here. run/ calls the functions of struct out_ops; text.c, json.c
+ * and folded.c implement them; no producer asks which one it is. Formats to the byte: language reference 5.
  *
  * Everything that a traced process controls (comm, strings, keys, paths) is escaped here and nowhere else
  * (buf_add_safe, buf_add_json).
@@ -114,7 +114,7 @@ struct out {
 	bool no_warnings;
 	int error; /* -errno of the first failed write; then output is dropped and the session ends (-EPIPE quietly) */
 };
-extern const struct out_ops out_text_ops, out_json_ops;
+extern const struct out_ops out_text_ops, out_json_ops, out_folded_ops;
 /* write.c: hand buf to the descriptor. Short writes and EINTR are handled; sets error. */
 void out_flush(struct out *o);
 /* The same for a message: what is in buf goes first, then the text to err_fd, whose errors are nobody's. */

@@ -87,7 +87,7 @@ static void session_open_output(struct session *s)
 		.wall_minus_tai_ns = session_clock_delta(CLOCK_REALTIME, CLOCK_TAI),
 	};
 	/* By line: for us, whenever the rings are empty. So a flood is written in large pieces, and a single event at once. */
-	s->out = (struct out){ .ops = o->json ? &out_json_ops : &out_text_ops, .env = &s->out_env, .fd = o->out_fd, .err_fd = o->err_fd,
+	s->out = (struct out){ .ops = o->json ? &out_json_ops : o->folded ? &out_folded_ops : &out_text_ops, .env = &s->out_env, .fd = o->out_fd, .err_fd = o->err_fd,
 			       .buffering = o->buffering == SESSION_NONE ? OUT_BUF_NONE : OUT_BUF_FULL, .quiet = o->quiet,
 			       .no_warnings = o->no_warnings };
 }

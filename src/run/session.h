@@ -40,6 +40,7 @@ struct session_options {
 	int out_fd, err_fd;         /* results; messages */
 	int ready_fd;               /* gets a line when everything is attached, and is closed; -1: none */
 	enum session_buffering buffering;
+	bool folded;                /* -f folded */
 	bool json, quiet, verbose, colour;
 	bool runtime_warnings;      /* -k */
 	bool no_warnings;

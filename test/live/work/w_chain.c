@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* CFLAGS: -O2 -fno-omit-frame-pointer -fno-optimize-sibling-calls -fno-ipa-icf -rdynamic */
 /* w_chain N [SPIN_MS [LINGER_MS]]: a known chain of calls, N times: main > chain_a > chain_b > chain_c (> chain_d, every second time), whose leaf
- * calls getppid(2) or spins. Two ways lead to chain_c, so that there are exactly two stacks: by chain_b for even, by chain_a for odd. Then it lingers
+ * calls getppid(2) or spins for so long (of CPU time). Two ways lead to chain_c, so that there are exactly two stacks: by chain_b for even, by chain_a for odd. Then it lingers
  * a moment. */
 #include "work.h"
 
@@ -22,11 +22,11 @@ KEEP void chain_leaf(long i)
 	sink += syscall(SYS_getppid);
 	if (!spin_ms)
 		return;
-	clock_gettime(CLOCK_MONOTONIC, &a);
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &a);
 	do {
 		for (int k = 0; k < 100000; k++)
 			sink += k;
-		clock_gettime(CLOCK_MONOTONIC, &b);
+		clock_gettime(CLOCK_THREAD_CPUTIME_ID, &b);
 	} while ((b.tv_sec - a.tv_sec) * 1000 + (b.tv_nsec - a.tv_nsec) / 1000000 < spin_ms);
 }
 
