@@ -28,7 +28,8 @@ static const struct deny_row deny_rows[] = {
 	{ "*rcu_*", deny_rcu }, { "call_rcu*", deny_rcu }, { "*synchronize_rcu*", deny_rcu }, { "__srcu_*", deny_rcu }, { "*context_tracking*", deny_rcu },
 	{ "ct_*", deny_rcu }, { "__ct_*", deny_rcu },
 	/* the machinery of tracing */
-	{ "*bpf_*", deny_trace }, { "*ftrace*", deny_trace }, { "*kprobe*", deny_trace }, { "*kretprobe*", deny_trace }, { "*fprobe*", deny_trace },
+	{ "bpf_*", deny_trace }, { "__bpf_*", deny_trace }, { "___bpf_*", deny_trace }, { "do_bpf_*", deny_trace }, { "__traceiter_*", deny_trace },
+	{ "__probestub_*", deny_trace }, { "*ftrace*", deny_trace }, { "*kprobe*", deny_trace }, { "*kretprobe*", deny_trace }, { "*fprobe*", deny_trace },
 	{ "*rethook*", deny_trace }, { "*fgraph*", deny_trace }, { "*function_graph*", deny_trace }, { "trace_*", deny_trace },
 	{ "__trace_*", deny_trace }, { "*_trace_*", deny_trace }, { "tracing_*", deny_trace }, { "perf_*", deny_trace }, { "__perf_*", deny_trace },
 	{ "*perf_event*", deny_trace }, { "*uprobe*", deny_trace }, { "*tracepoint*", deny_trace }, { "*stack_map*", deny_trace },
@@ -49,7 +50,9 @@ static const struct deny_row deny_rows[] = {
 	{ "ktime_get*", deny_time }, { "*sched_clock*", deny_time }, { "local_clock*", deny_time }, { "read_tsc", deny_time }, { "*clocksource_*", deny_time },
 	{ "*get_task_cred*", deny_time }, { "*prandom*", deny_time },
 	/* idle, preemption, scheduling's innermost part */
-	{ "*idle*", deny_idle }, { "*default_idle*", deny_idle }, { "mwait_*", deny_idle }, { "*cpuidle*", deny_idle }, { "tick_*", deny_idle },
+	{ "*cpu_idle*", deny_idle }, { "do_idle", deny_idle }, { "*default_idle*", deny_idle }, { "*_idle_enter*", deny_idle }, { "*_idle_exit*", deny_idle },
+	{ "intel_idle*", deny_idle }, { "acpi_idle*", deny_idle }, { "*poll_idle*", deny_idle }, { "*idle_poll*", deny_idle }, { "play_idle*", deny_idle }, { "*haltpoll*", deny_idle },
+	{ "sched_clock_idle*", deny_idle }, { "mwait_*", deny_idle }, { "*cpuidle*", deny_idle }, { "tick_*", deny_idle },
 	{ "preempt_*", deny_preempt }, { "__preempt_*", deny_preempt }, { "*preempt_count*", deny_preempt }, { "*preempt_schedule*", deny_preempt },
 	{ "*schedule_irq*", deny_preempt }, { "*smp_call_function*", deny_preempt }, { "*native_*", deny_preempt }, { "*paravirt*", deny_preempt },
 	{ "*xen_*", deny_preempt }, { "kvm_*clock*", deny_time }, { "*pvclock*", deny_time }, { "hv_*", deny_preempt },

@@ -44,7 +44,7 @@ struct attach_failure { uint32_t attach; int err; const char *why; };
 struct attached {
 	VEC(int) links;          /* BPF links, in attach order */
 	VEC(int) events;         /* perf events, closed at once */
-	VEC(int) tracepoints;    /* perf events of tracepoints, whose programs are gone with their links */
+	VEC(int) tracepoints;    /* perf events of tracepoints and kprobes, whose programs are gone with their links */
 	VEC(int) iter_links;     /* AM_ITER: to be read at start of the run */
 	VEC(int) missing_links;  /* those of `links` whose missed events the kernel counts: kernel functions */
 	uint64_t missed;         /* their sum, once detached */
