@@ -205,6 +205,11 @@ static bool lower_map(struct lower *l, struct map_sym *sym)
 		mm.max_entries = 1;
 		l->globals_top += mm.value_size;
 	}
+	enum { PERCPU_VALUE_MAX = 32 << 10 }; /* of the kernel's per-CPU allocator */
+	if (agg && sym->key && mm.value_size > PERCPU_VALUE_MAX) {
+		lower_error(l, sym->span, "A time series of more than 1365 intervals in a map with keys");
+		return false;
+	}
 	if (mm.value_size > l->zeros_size && sym->key)
 		l->zeros_size = mm.value_size;
 	sym->index = l->m->maps.n;

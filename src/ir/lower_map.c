@@ -333,6 +333,55 @@ static ref lower_lhist_index(struct lower *l, const struct type *t, ref x)
 	return ir_getvar(LB, v);
 }
 
+/*
+ * tseries(): the bucket of this moment (layout: type.h); one that an earlier round left there is begun anew. What interrupts this
+ * program on the same CPU in the same bucket may lose its value: no more than that, as buckets are 8-byte stores.
+ */
+static void lower_series_add(struct lower *l, struct place p, const struct type *t, ref v)
+{
+	struct func *f = l->b.f;
+	uint32_t index = func_var(f, TY_I64, "bucket"), over = func_block(f), in = func_block(f), old = func_block(f), same = func_block(f),
+		 take = func_block(f), join = func_block(f);
+	ref now = ir_bin(LB, OP_ADD, ir_call(LB, TY_I64, H_ktime_get_boot_ns, 0), ir_load(LB, TY_I64, 8, false, lower_header(l, DW_TAI_DELTA), 0));
+	ref epoch = ir_bin(LB, OP_UDIV, now, ir_const(LB, t->agg.step)), n = ir_const(LB, t->agg.max);
+	/* Not OP_UMOD: our passes know its bounds and would drop the test that the kernel's verifier needs, which does not. */
+	ir_setvar(LB, index, ir_bin(LB, OP_SUB, epoch, ir_bin(LB, OP_MUL, ir_bin(LB, OP_UDIV, epoch, n), n)));
+	ir_br(LB, ir_bin(LB, OP_ULT, ir_getvar(LB, index), n), in, over);
+	ir_at(LB, over);
+	ir_setvar(LB, index, ir_const(LB, 0));
+	ir_jmp(LB, in);
+	ir_at(LB, in);
+	ref b = ir_addptr(LB, lower_address(l, p), ir_bin(LB, OP_MUL, ir_getvar(LB, index), ir_const(LB, 24)));
+	ref one = t->agg.bits == TS_LAST ? now : ir_const(LB, 1);
+	ir_br(LB, ir_bin(LB, OP_EQ, ir_load(LB, TY_I64, 8, false, b, 16), epoch), same, take);
+	ir_at(LB, same);
+	ref meta = ir_load(LB, TY_I64, 8, false, b, 8), value = ir_load(LB, TY_I64, 8, false, b, 0);
+	ir_br(LB, meta, old, take);
+	ir_at(LB, old);
+	switch (t->agg.bits) {
+	case TS_MIN:
+	case TS_MAX:
+		ir_br(LB, ir_bin(LB, t->agg.bits == TS_MIN ? (t->is_signed ? OP_SLT : OP_ULT) : t->is_signed ? OP_SGT : OP_UGT, v, value), take,
+		      join);
+		break;
+	case TS_AVG:
+	case TS_SUM:
+		ir_store(LB, 8, b, 0, ir_bin(LB, OP_ADD, value, v));
+		if (t->agg.bits == TS_AVG)
+			ir_store(LB, 8, b, 8, ir_bin(LB, OP_ADD, meta, ir_const(LB, 1)));
+		ir_jmp(LB, join);
+		break;
+	default:
+		ir_jmp(LB, take);
+	}
+	ir_at(LB, take);
+	ir_store(LB, 8, b, 0, v);
+	ir_store(LB, 8, b, 8, one);
+	ir_store(LB, 8, b, 16, epoch);
+	ir_jmp(LB, join);
+	ir_at(LB, join);
+}
+
 static void lower_agg_update(struct lower *l, const struct map_sym *m, struct place p, ref v, bool sign)
 {
 	const struct type *t = m->value;
@@ -352,6 +401,9 @@ static void lower_agg_update(struct lower *l, const struct map_sym *m, struct pl
 		lower_word_add(l, p, 0, v);
 		lower_word_add(l, p, 8, ir_const(LB, 1));
 		break;
+	case T_TSERIES:
+		lower_series_add(l, p, t, v);
+		break;
 	case T_HIST:
 		lower_bucket_add(l, p, lower_hist_index(l, t, v, sign));
 		break;
@@ -370,10 +422,6 @@ void lower_map_agg(struct lower *l, struct node *target, struct node *call)
 	const struct map_sym *m = target->map;
 	ref v = NOREF;
 	bool sign = false;
-	if (m->value->kind == T_TSERIES) {
-		lower_error(l, call->span, "tseries()");
-		return;
-	}
 	if (call->builtin != B_COUNT && call->list.n) {
 		struct node *arg = call->list.v[0];
 		v = lower_scalar(l, arg);

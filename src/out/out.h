@@ -51,6 +51,11 @@ void out_join(const struct out_env *e, const struct event *ev, const void *paylo
 void out_hist_text(const struct type *t, const uint64_t *buckets, struct buf *ret);
 void out_hist_json(const struct type *t, const uint64_t *buckets, struct buf *ret);
 
+/* series.c: a time series in text and JSON, reference 5.5. `newest`: the newest epoch of all rows of the map. */
+uint64_t out_series_newest(const struct type *t, const void *value);
+void out_series_text(const struct out_env *e, const struct type *t, const void *value, uint64_t newest, struct buf *ret);
+void out_series_json(const struct out_env *e, const struct type *t, const void *value, uint64_t newest, struct buf *ret);
+
 /* strftime with %f (6 digits of microseconds), %l (3, ms), %k (9, ns) added. Wall-clock ns. `safe`: the result is
  * escaped, but for newlines and tabs (a format that is not the script's own). */
 void out_strftime(const char *fmt, int64_t wall_ns, bool safe, struct buf *ret);
@@ -67,6 +72,7 @@ struct out_map {
 	const struct out_row *rows;
 	uint32_t n;
 	uint64_t div;      /* 0 and 1: as they are */
+	uint64_t newest;   /* time series: epoch at the right end */
 };
 
 enum out_text_kind { OUT_PRINTF, OUT_TIME, OUT_CAT, OUT_JOIN, OUT_SYSTEM };

@@ -691,6 +691,11 @@ void val_row(struct val *v, const struct out_map *m, const struct out_row *row, 
 	const struct type *t = m->value;
 	uint64_t x;
 	bool sg;
+	if (t->kind == T_TSERIES) {
+		if (m->value_size >= type_agg_size(t))
+			(json ? out_series_json : out_series_text)(v->env, t, row->value, m->newest, v->o);
+		return;
+	}
 	if (m->div > 1 && t->kind == T_HIST) {
 		uint32_t n = type_agg_buckets(t);
 		uint64_t *w = m->value_size / 8 < n ? NULL : malloc((size_t)n * 8);

@@ -32,6 +32,30 @@ static void agg_set(void *p, uint32_t i, uint64_t v)
 	memcpy((uint8_t *)p + 8 * (size_t)i, &v, 8);
 }
 
+/* A bucket of a time series, at word i: the newer epoch wins, the same one merges. */
+static void agg_merge_bucket(const struct type *t, void *to, const void *from, uint32_t i)
+{
+	uint64_t x = agg_word(to, i), y = agg_word(from, i), mx = agg_word(to, i + 1), my = agg_word(from, i + 1), value, meta;
+	uint64_t ex = agg_word(to, i + 2), ey = agg_word(from, i + 2);
+	bool less = t->is_signed ? (int64_t)y < (int64_t)x : y < x;
+	if (!my || (mx && ey < ex))
+		return;
+	if (!mx || ey > ex) {
+		value = y, meta = my;
+	} else {
+		switch (t->agg.bits) {
+		case TS_AVG: value = x + y, meta = mx + my; break;
+		case TS_SUM: value = x + y, meta = 1; break;
+		case TS_MIN: value = less ? y : x, meta = 1; break;
+		case TS_MAX: value = less ? x : y, meta = 1; break;
+		default: value = my > mx ? y : x, meta = my > mx ? my : mx; break;
+		}
+	}
+	agg_set(to, i, value);
+	agg_set(to, i + 1, meta);
+	agg_set(to, i + 2, ey);
+}
+
 void agg_merge(const struct type *t, void *to, const void *from, uint32_t size)
 {
 	switch (t->kind) {
@@ -54,6 +78,10 @@ void agg_merge(const struct type *t, void *to, const void *from, uint32_t size)
 	case T_LHIST:
 		for (uint32_t i = 0; i < size / 8; i++)
 			agg_set(to, i, agg_word(to, i) + agg_word(from, i));
+		return;
+	case T_TSERIES:
+		for (uint32_t i = 0; i + 3 <= size / 8; i += 3)
+			agg_merge_bucket(t, to, from, i);
 		return;
 	default:
 		memcpy(to, from, size);

@@ -261,6 +261,10 @@ int map_print(struct session *s, uint32_t map, uint32_t top, uint32_t div, bool 
 		agg_sort(m->key, m->value, r.rows, &r.n, top);
 		struct out_map o = { .name = m->name, .key = m->key, .value = m->value,
 				     .value_size = agg_size(m->value, m->value_size), .rows = r.rows, .n = r.n, .div = div };
+		for (uint32_t i = 0; m->value->kind == T_TSERIES && i < r.n; i++) {
+			uint64_t newest = out_series_newest(m->value, r.rows[i].value);
+			o.newest = newest > o.newest ? newest : o.newest;
+		}
 		s->out.ops->map(&s->out, &o);
 	}
 	map_rows_fini(&r);

@@ -77,20 +77,37 @@ static struct type *agg_tseries(struct sema_ctx *c, struct node *n)
 	int64_t interval, buckets;
 	bool known = n->list.n < 4;
 	uint32_t errors = c->d->n_errors;
-	sema_arg_int(c, n, 0);
-	if (!agg_literal(c, n, 1, &interval) || interval < 1)
+	struct type *t = type_new(c->a, T_TSERIES, 8, 8), *x = sema_arg_int(c, n, 0);
+	t->is_signed = x ? x->is_signed : true;
+	t->flexible = !x || x->flexible;
+	if (!agg_literal(c, n, 1, &interval) || interval < 1) {
 		agg_error(c, n, 1, "tseries() interval must be a literal of at least 1 ns");
-	if (!agg_literal(c, n, 2, &buckets) || buckets < 1 || buckets > TSERIES_MAX)
+		interval = 1;
+	}
+	if (!agg_literal(c, n, 2, &buckets) || buckets < 1 || buckets > TSERIES_MAX) {
 		agg_error(c, n, 2, "tseries() number of buckets must be a literal of 1..1000000");
+		buckets = 1;
+	}
 	if (!known && sema_arg_literal(c, n, 3, N_STRING)) {
-		for (size_t i = 0; i < sizeof(aggs) / sizeof(*aggs); i++)
-			known |= str_is(n->list.v[3]->str, aggs[i]);
+		for (size_t i = 0; i < sizeof(aggs) / sizeof(*aggs); i++) {
+			if (!str_is(n->list.v[3]->str, aggs[i]))
+				continue;
+			known = true;
+			t->agg.bits = TS_AVG + (int64_t)i;
+		}
 		if (!known)
 			agg_error(c, n, 3, "tseries() aggregates by \"avg\", \"max\", \"min\", or \"sum\"");
 	}
-	if (c->d->n_errors == errors)
-		SERR(c, D_NOT_YET, n->span, "tseries()");
-	return sema_basic(c, SB_ERROR);
+	t->agg.step = interval;
+	t->agg.max = buckets;
+	if (c->final && c->d->n_errors == errors && !c->s->config.unstable_told && c->s->config.unstable_tseries != UNSTABLE_ENABLE) {
+		c->s->config.unstable_told = true;
+		if (c->s->config.unstable_tseries == UNSTABLE_ERROR)
+			diag_add(c->d, D_UNSTABLE, (struct span){ 0 }, "tseries", "tseries");
+		else
+			diag_add(c->d, D_UNSTABLE_WARN, (struct span){ 0 }, "tseries", "tseries");
+	}
+	return t;
 }
 
 static struct type *agg_number(struct sema_ctx *c, struct node *n)

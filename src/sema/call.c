@@ -563,7 +563,7 @@ struct type *sema_call(struct sema_ctx *c, struct node *n)
 		SERR(c, D_UNSAFE, n->span, b->name);
 		return sema_basic(c, SB_ERROR);
 	}
-	if (b->flags & BF_LATER && n->builtin != B_TSERIES) {
+	if (b->flags & BF_LATER) {
 		SERR(c, D_NOT_YET, n->span, arena_printf(c->a, "%s()", b->name));
 		return sema_basic(c, SB_ERROR);
 	}

@@ -5,7 +5,7 @@
 #include "lang/lex.h"
 #include "sema/sema_priv.h"
 
-enum config_type { CFG_U32, CFG_BOOL, CFG_MISSING, CFG_ATTACH, CFG_STACK, CFG_STR, CFG_IGNORED };
+enum config_type { CFG_U32, CFG_BOOL, CFG_MISSING, CFG_ATTACH, CFG_STACK, CFG_STR, CFG_UNSTABLE, CFG_IGNORED };
 
 static const struct {
 	const char *key;
@@ -28,8 +28,9 @@ static const struct {
 	{ "stack_mode", CFG_STACK, offsetof(struct sema_config, stack_mode) },
 	{ "str_trunc_trailer", CFG_STR, offsetof(struct sema_config, str_trunc_trailer) },
 	{ "license", CFG_STR, offsetof(struct sema_config, license) },
+	{ "unstable_tseries", CFG_UNSTABLE, offsetof(struct sema_config, unstable_tseries) },
 	{ "cache_user_symbols", CFG_IGNORED, 0 }, { "show_debug_info", CFG_IGNORED, 0 },
-	{ "use_blazesym", CFG_IGNORED, 0 }, { "unstable_tseries", CFG_IGNORED, 0 }, { "unstable_dw_ustack", CFG_IGNORED, 0 },
+	{ "use_blazesym", CFG_IGNORED, 0 }, { "unstable_dw_ustack", CFG_IGNORED, 0 },
 	{ "unstable_typeinfo", CFG_IGNORED, 0 }, { "unstable_import_statement", CFG_IGNORED, 0 }, { "symbol_source", CFG_IGNORED, 0 },
 	{ "max_type_res_iterations", CFG_IGNORED, 0 }, { "unstable_addr", CFG_IGNORED, 0 }, { "unstable_import", CFG_IGNORED, 0 },
 	{ "unstable_macro", CFG_IGNORED, 0 }, { "unstable_map_decl", CFG_IGNORED, 0 },
@@ -107,6 +108,19 @@ bool sema_config_set(struct sema_config *c, struct diags *d, struct str key, str
 				return false;
 			}
 			*(int *)p = sema_stack_mode(value);
+			return true;
+		case CFG_UNSTABLE:
+			if (str_is(value, "enable") || str_is(value, "true") || str_is(value, "1"))
+				*(int *)p = UNSTABLE_ENABLE;
+			else if (str_is(value, "error") || str_is(value, "false") || str_is(value, "0"))
+				*(int *)p = UNSTABLE_ERROR;
+			else if (str_is(value, "warn"))
+				*(int *)p = UNSTABLE_WARN;
+			else {
+				diag_add(d, D_CONFIG_VALUE, span, STR_FMT(key), arena_printf(d->arena,
+					 "Invalid value for %s: valid values are enable, warn, and error.", low));
+				return false;
+			}
 			return true;
 		case CFG_STR:
 			*(struct str *)p = value;

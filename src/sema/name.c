@@ -475,7 +475,7 @@ static void name_call(struct names *s, struct node **pn)
 		return;
 	}
 	n->builtin = (int)(uintptr_t)b;
-	if (builtin_info[n->builtin].flags & BF_LATER && n->builtin != B_TSERIES)
+	if (builtin_info[n->builtin].flags & BF_LATER)
 		return; /* will be refused; its words may be modes, members, types */
 	/* modes and registers given as bare words are not values */
 	bool words = n->builtin == B_NSECS || n->builtin == B_PID || n->builtin == B_TID || n->builtin == B_KSTACK ||

@@ -109,6 +109,9 @@ void sema_print(const struct sema *s, struct buf *out)
 		if (m->value && m->value->kind == T_LHIST)
 			buf_addf(out, " from %lld to %lld by %lld", (long long)m->value->agg.min, (long long)m->value->agg.max,
 				 (long long)m->value->agg.step);
+		if (m->value && m->value->kind == T_TSERIES)
+			buf_addf(out, " of %lld intervals of %lld ns, mode %lld", (long long)m->value->agg.max,
+				 (long long)m->value->agg.step, (long long)m->value->agg.bits);
 		buf_adds(out, decls[m->decl]);
 		if (m->max_entries)
 			buf_addf(out, "(%u)", m->max_entries);

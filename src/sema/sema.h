@@ -101,6 +101,7 @@ struct clause {
 	bool uses_pid_filter;
 };
 
+enum unstable { UNSTABLE_WARN, UNSTABLE_ENABLE, UNSTABLE_ERROR };
 struct sema_config { /* config block and environment (reference 6.3) */
 	uint32_t max_map_keys, max_strlen, max_cat_bytes, on_stack_limit, perf_rb_pages, max_bpf_progs, max_probes, log_size;
 	bool print_maps_on_exit, cpp_demangle, lazy_symbolication;
@@ -108,6 +109,8 @@ struct sema_config { /* config block and environment (reference 6.3) */
 	int attach;         /* enum attach_want */
 	int stack_mode;     /* enum stack_mode */
 	struct str str_trunc_trailer, license;
+	int unstable_tseries; /* enum unstable */
+	bool unstable_told;   /* once a program */
 };
 void sema_config_init(struct sema_config *c);
 bool sema_config_set(struct sema_config *c, struct diags *d, struct str key, struct str value, struct span span);

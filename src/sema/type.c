@@ -212,6 +212,7 @@ uint32_t type_agg_size(const struct type *t)
 	switch (t->kind) {
 	case T_COUNT: case T_SUM: return 8;
 	case T_MIN: case T_MAX: case T_AVG: case T_STATS: return 16;
+	case T_TSERIES: return (uint32_t)t->agg.max * 24;
 	default: return type_agg_buckets(t) * 8;
 	}
 }

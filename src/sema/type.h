@@ -86,7 +86,10 @@ struct type {
 /* Value layouts of aggregations, per CPU (u64/s64 words):
  * COUNT, SUM: [0] value.  MIN, MAX: [0] value, [1] is_set.  AVG, STATS: [0] total, [1] count.
  * HIST: one u64 per bucket, index as in the language reference 4.6: number of buckets = 2 + ((64 - bits) << bits) rounded
- * as type_agg_size() says. LHIST: (max - min) / step + 2 buckets. */
+ * as type_agg_size() says. LHIST: (max - min) / step + 2 buckets.
+ * TSERIES: agg.max buckets of three words: value, meta, epoch = sw_tai / agg.step; agg.bits = enum tseries_mode. meta is 0 when the
+ * bucket is unset; for the average the count; for the last value when it came. */
+enum tseries_mode { TS_LAST, TS_AVG, TS_MAX, TS_MIN, TS_SUM };
 uint32_t type_agg_size(const struct type *t); /* bytes per CPU */
 uint32_t type_agg_buckets(const struct type *t);
 
