@@ -387,6 +387,18 @@ int sys_perf_timer(uint64_t period_ns_or_hz, bool is_freq, int pid, int cpu)
 	return sys_perf_open(&a, pid, cpu);
 }
 
+int sys_perf_mappings(int cpu, uint32_t watermark)
+{
+	struct perf_event_attr a = { .type = PERF_TYPE_SOFTWARE, .config = PERF_COUNT_SW_DUMMY, .mmap = 1, .mmap2 = 1, .comm = 1, .comm_exec = 1,
+				     .task = 1, .watermark = 1, .wakeup_watermark = watermark };
+	return sys_perf_open(&a, -1, cpu);
+}
+
+int sys_perf_enable(int perf_fd)
+{
+	return perf_enable(perf_fd);
+}
+
 int sys_perf_event(uint32_t type, uint64_t config, uint64_t period, int pid, int cpu)
 {
 	struct perf_event_attr a = { .type = type, .config = config, .sample_period = period };

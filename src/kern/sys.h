@@ -66,6 +66,9 @@ int sys_perf_set_bpf(int perf_fd, int prog_fd);                      /* PERF_EVE
 int sys_perf_tracepoint(uint64_t id, int pid, int cpu);
 int sys_perf_timer(uint64_t period_ns_or_hz, bool is_freq, int pid, int cpu); /* software cpu-clock */
 int sys_perf_event(uint32_t type, uint64_t config, uint64_t period, int pid, int cpu);
+/* Records of exec, fork and executable mappings on a CPU, and nothing else. Made disabled. */
+int sys_perf_mappings(int cpu, uint32_t watermark);
+int sys_perf_enable(int perf_fd);
 int sys_perf_uprobe(const char *path, uint64_t offset, uint64_t ref_ctr, bool ret, int pid);
 int sys_perf_kprobe(const char *symbol, uint64_t offset, bool ret);
 int sys_enable_stats(void); /* BPF_ENABLE_STATS run time; fd */

@@ -253,6 +253,8 @@ int event_handle(void *arg, const void *record, uint32_t size)
 			goto bad;
 		memcpy(&pid, p, 8);
 		if (s->procs)
+			mmaps_drain(s->mmaps, s->procs); /* older than what we look at now */
+		if (s->procs)
 			sym_procs_see(s->procs, (uint32_t)pid);
 		break;
 	}

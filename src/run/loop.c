@@ -100,6 +100,9 @@ static int loop_open(struct session *s)
 		return err;
 	if ((err = loop_add(s, s->cost.timer, EPOLLIN, WAKE_COST)))
 		return err;
+	for (uint32_t i = 0; mmaps_fd(s->mmaps, i) >= 0; i++)
+		if ((err = loop_add(s, mmaps_fd(s->mmaps, i), EPOLLIN, WAKE_MMAP)))
+			return err;
 	/* Only errors: the reader of a pipe has gone. Files cannot be watched, and need not be. */
 	loop_add(s, s->out.fd, 0, WAKE_OUTPUT);
 	return 0;
@@ -122,6 +125,9 @@ static void loop_woken(struct session *s, const struct epoll_event *ev)
 			s->out.error = -EPIPE;
 			s->stopping = true;
 		}
+		break;
+	case WAKE_MMAP:
+		mmaps_drain(s->mmaps, s->procs);
 		break;
 	case WAKE_COST:
 		cost_tick(s);

@@ -123,7 +123,7 @@ void cost_close(struct session *s);
 
 /* -- the session -- */
 enum session_place { /* what a wait was woken by */
-	WAKE_CONTROL, WAKE_EVENTS, WAKE_PROCESS, WAKE_SIGNAL, WAKE_OUTPUT, WAKE_ITER, WAKE_COST
+	WAKE_CONTROL, WAKE_EVENTS, WAKE_PROCESS, WAKE_SIGNAL, WAKE_OUTPUT, WAKE_ITER, WAKE_COST, WAKE_MMAP
 };
 
 struct session {
@@ -160,6 +160,7 @@ struct session {
 	struct out out;
 	struct out_env out_env;
 	struct sym_procs *procs; /* user symbols */
+	struct mmaps *mmaps;    /* NULL: none wanted, or none to be had */
 	struct buf text;        /* of the item at hand */
 	struct buf module_name; /* of a kernel module, in brackets */
 	uint64_t *n_runtime;    /* by module.events index: how often a run-time message came */
@@ -195,6 +196,12 @@ void event_summary(struct session *s); /* run-time messages that came more than 
 /* loop.c: from attached to the reason to end. */
 int loop_run(struct session *s);
 void loop_drain(struct session *s); /* both rings, until nothing is left */
+/* mmap.c: news of processes and their mappings, for user symbols. */
+struct mmaps;
+struct mmaps *mmaps_open(const struct session *s); /* NULL: not wanted, or refused */
+void mmaps_close(struct mmaps *m);
+int mmaps_fd(const struct mmaps *m, uint32_t i);   /* of the i-th CPU, to wait for; -1: there are no more */
+void mmaps_drain(struct mmaps *m, struct sym_procs *procs);
 /* stack.c: what output asks for to show stacks and symbols (struct out_env; arg: the session). */
 bool stack_ksym(void *session, uint64_t addr, struct buf *ret);
 bool stack_usym(void *session, uint64_t addr, uint32_t pid, struct buf *ret);

@@ -181,6 +181,7 @@ static int session_attach(struct session *s)
 	int err = cost_open(s);
 	if (err)
 		return session_refused(s, "Cannot keep --max-cost: no run-time statistics of BPF programs", err);
+	s->mmaps = s->procs ? mmaps_open(s) : NULL; /* before the first stack */
 	err = probe_attach(&s->arena, s->kern, &s->module, &s->plan, s->prog_fds, s->pid, &s->attached);
 	err = session_judge_attach(s, err);
 	if (err || s->o->dry_run)
@@ -332,6 +333,7 @@ static void session_close(struct session *s)
 	session_unload(s);
 	if (s->kern)
 		kern_close(s->kern);
+	mmaps_close(s->mmaps);
 	sym_procs_free(s->procs);
 	buf_fini(&s->out.buf);
 	buf_fini(&s->text);

@@ -22,6 +22,7 @@ bool stack_frame(void *arg, bool user, uint32_t pid, uint64_t addr, struct out_f
 	}
 	if (!s->procs)
 		return false;
+	mmaps_drain(s->mmaps, s->procs);
 	bool known = sym_procs_at(s->procs, pid, addr, &f);
 	*ret = (struct out_frame){ f.name, f.file, f.offset };
 	return known;

@@ -12,6 +12,9 @@
  * Code without a file: the vDSO is the same for every process, so ours is read; for code that a JIT compiler made there is
  * /tmp/perf-PID.map in the process's own file system, believed only when it is a regular file of the process's user or root.
  *
+ * What happens after we attached the kernel tells by itself (sym_procs_mapped and its kin): so also processes that were gone before
+ * anybody could look are known. A child without mappings of its own has its parent's.
+ *
  * When a process calls exec, its mappings change under the same number. Each reading that differs is kept as one more snapshot; the
  * newest that has the address answers. All counts are bounded; at the bound the oldest snapshot goes.
  */
@@ -30,7 +33,7 @@
 #include "sym/sym.h"
 
 enum {
-	PROC_SNAPSHOTS = 4096, PROC_EACH = 8, PROC_FILES = 512, PROC_MAPPINGS = 20000, PROC_BUCKETS = 1024,
+	PROC_SNAPSHOTS = 16384, PROC_EACH = 8, PROC_LIVE_MAPPINGS = 512, PROC_ANCESTORS = 8, PROC_FILES_AT_ONCE = 256, PROC_FILES = 512, PROC_MAPPINGS = 20000, PROC_BUCKETS = 1024,
 	PROC_TEXT_MAX = 16 << 20, PROC_VDSO_MAX = 64 << 10,
 };
 
@@ -52,7 +55,9 @@ struct snapshot {
 	uint32_t pid;
 	uint64_t hash;        /* of its mappings */
 	struct mapping *maps; /* by address */
-	uint32_t n;
+	uint32_t n, cap;
+	uint32_t parent;      /* 0: not known */
+	bool live;            /* made of the kernel's news: mappings in order of time */
 	struct sym_jit *jit;
 	struct snapshot *older; /* in the bucket; the newest first */
 	struct snapshot *next;  /* in order of age */
@@ -139,9 +144,9 @@ static int file_open(uint32_t pid, uint64_t lo, uint64_t hi, const char *path, u
 	return fd;
 }
 
-/* Index of the file of a mapping; PROC_FILES: there is no room. */
+/* Index of the file of a mapping; PROC_FILES: there is no room. `check`: one that we know may have been written to. */
 static uint32_t file_find(struct sym_procs *p, enum file_kind kind, uint64_t dev, uint64_t ino, uint32_t pid, const struct mapping *m,
-			  const char *path)
+			  const char *path, bool check)
 {
 	struct stat st = { 0 };
 	int fd = -1;
@@ -149,7 +154,7 @@ static uint32_t file_find(struct sym_procs *p, enum file_kind kind, uint64_t dev
 		struct proc_file *f = &p->files[i];
 		if (f->kind != kind || f->dev != dev || f->ino != ino)
 			continue;
-		if (kind != FILE_ELF)
+		if (kind != FILE_ELF || (!check && (f->elf || f->fd >= 0)))
 			return i;
 		if (fd < 0 && (fd = file_open(pid, m->lo, m->hi, path, ino)) >= 0 && fstat(fd, &st) != 0)
 			memset(&st, 0, sizeof(st));
@@ -160,7 +165,7 @@ static uint32_t file_find(struct sym_procs *p, enum file_kind kind, uint64_t dev
 		}
 	}
 	char *copy = p->n_files < PROC_FILES ? strdup(path) : NULL;
-	if (kind == FILE_ELF && copy && fd < 0)
+	if (kind == FILE_ELF && copy && fd < 0 && (check || p->n_files < PROC_FILES_AT_ONCE))
 		fd = file_open(pid, m->lo, m->hi, path, ino);
 	if (!copy) {
 		if (fd >= 0)
@@ -205,6 +210,8 @@ static struct sym_elf *file_symbols(struct proc_file *f)
 	f->tried = true;
 	if (f->kind == FILE_VDSO)
 		f->fd = file_vdso();
+	else if (f->fd < 0) /* there were too many to open each at once */
+		f->fd = file_open(0, 0, 0, f->path, f->ino);
 	if (f->fd < 0)
 		return NULL;
 	snprintf(name, sizeof(name), "/proc/self/fd/%d", f->fd);
@@ -250,7 +257,21 @@ static char *proc_read(uint32_t pid, size_t *ret_size)
 }
 
 /* One line: an executable mapping is added. false: no memory. */
-static bool snapshot_line(struct sym_procs *p, struct snapshot *s, uint32_t *cap, const char *line)
+static bool snapshot_add(struct snapshot *s, struct mapping m)
+{
+	if (s->n == s->cap) {
+		uint32_t want = s->cap ? s->cap * 2 : 16;
+		struct mapping *v = realloc(s->maps, want * sizeof(*v));
+		if (!v)
+			return false;
+		s->maps = v;
+		s->cap = want;
+	}
+	s->maps[s->n++] = m;
+	return true;
+}
+
+static bool snapshot_line(struct sym_procs *p, struct snapshot *s, const char *line)
 {
 	unsigned long long lo, hi, off, ino;
 	unsigned major, minor;
@@ -262,25 +283,16 @@ static bool snapshot_line(struct sym_procs *p, struct snapshot *s, uint32_t *cap
 	const char *path = line + at;
 	struct mapping m = { .lo = lo, .hi = hi, .off = off };
 	if (path[0] == '/' && ino)
-		m.file = file_find(p, FILE_ELF, (uint64_t)major << 32 | minor, ino, s->pid, &m, path);
+		m.file = file_find(p, FILE_ELF, (uint64_t)major << 32 | minor, ino, s->pid, &m, path, true);
 	else if (!strcmp(path, "[vdso]"))
-		m.file = file_find(p, FILE_VDSO, 0, 0, s->pid, &m, "[vdso]");
+		m.file = file_find(p, FILE_VDSO, 0, 0, s->pid, &m, "[vdso]", true);
 	else if (!strcmp(path, "[vsyscall]"))
 		return true;
 	else
-		m.file = file_find(p, FILE_ANON, 0, 0, s->pid, &m, "[anon]");
+		m.file = file_find(p, FILE_ANON, 0, 0, s->pid, &m, "[anon]", true);
 	if (m.file < PROC_FILES && p->files[m.file].kind == FILE_ANON && !s->jit)
 		s->jit = sym_jit_open(s->pid);
-	if (s->n == *cap) {
-		uint32_t want = *cap ? *cap * 2 : 16;
-		struct mapping *v = realloc(s->maps, want * sizeof(*v));
-		if (!v)
-			return false;
-		s->maps = v;
-		*cap = want;
-	}
-	s->maps[s->n++] = m;
-	return true;
+	return snapshot_add(s, m);
 }
 
 static uint64_t proc_hash(const char *text, size_t n)
@@ -291,6 +303,18 @@ static uint64_t proc_hash(const char *text, size_t n)
 	return h;
 }
 
+static void proc_keep(struct sym_procs *p, struct snapshot *s)
+{
+	while (p->n_snapshots >= PROC_SNAPSHOTS)
+		proc_drop_oldest(p);
+	struct snapshot **bucket = proc_bucket(p, s->pid);
+	s->older = *bucket;
+	*bucket = s;
+	*p->last = s;
+	p->last = &s->next;
+	p->n_snapshots++;
+}
+
 /* Read the mappings; true when they are new ones. */
 static bool proc_look(struct sym_procs *p, uint32_t pid)
 {
@@ -298,7 +322,7 @@ static bool proc_look(struct sym_procs *p, uint32_t pid)
 	char *text = proc_read(pid, &size);
 	uint64_t hash = text ? proc_hash(text, size) : 0;
 	struct snapshot **bucket = proc_bucket(p, pid), *s, *oldest = NULL;
-	uint32_t have = 0, cap = 0;
+	uint32_t have = 0;
 	if (!size)
 		goto out;
 	for (s = *bucket; s; s = s->older) {
@@ -317,23 +341,16 @@ static bool proc_look(struct sym_procs *p, uint32_t pid)
 		next = strchrnul(line, '\n');
 		if (*next)
 			*next++ = 0;
-		if (!snapshot_line(p, s, &cap, line))
+		if (!snapshot_line(p, s, line))
 			break;
 	}
 	if (have >= PROC_EACH) { /* a process that maps and unmaps all the time: its oldest becomes this one */
-		struct mapping *maps = oldest->maps;
-		struct sym_jit *jit = oldest->jit;
-		oldest->maps = s->maps, oldest->n = s->n, oldest->hash = hash, oldest->jit = s->jit;
-		s->maps = maps, s->jit = jit;
+		struct snapshot was = *oldest;
+		oldest->maps = s->maps, oldest->n = s->n, oldest->cap = s->cap, oldest->hash = hash, oldest->jit = s->jit, oldest->live = false;
+		s->maps = was.maps, s->jit = was.jit;
 		snapshot_free(s);
 	} else {
-		while (p->n_snapshots >= PROC_SNAPSHOTS)
-			proc_drop_oldest(p);
-		s->older = *bucket;
-		*bucket = s;
-		*p->last = s;
-		p->last = &s->next;
-		p->n_snapshots++;
+		proc_keep(p, s);
 	}
 	free(text);
 	return true;
@@ -347,11 +364,62 @@ void sym_procs_see(struct sym_procs *p, uint32_t pid)
 	proc_look(p, pid);
 }
 
+/* -- the kernel's news -- */
+
+static struct snapshot *proc_newest(struct sym_procs *p, uint32_t pid)
+{
+	struct snapshot *s = *proc_bucket(p, pid);
+	while (s && s->pid != pid)
+		s = s->older;
+	return s;
+}
+
+static struct snapshot *proc_new_live(struct sym_procs *p, uint32_t pid, uint32_t parent)
+{
+	struct snapshot *s = calloc(1, sizeof(*s));
+	if (!s)
+		return NULL;
+	s->pid = pid;
+	s->parent = parent;
+	s->live = true;
+	proc_keep(p, s);
+	return s;
+}
+
+void sym_procs_mapped(struct sym_procs *p, const struct sym_mapping *x)
+{
+	struct mapping m = { .lo = x->addr, .hi = x->addr + x->len, .off = x->offset };
+	bool vdso = !strcmp(x->path, "[vdso]");
+	if ((!vdso && (x->path[0] != '/' || !x->ino)) || m.hi <= m.lo || m.lo >> 63)
+		return;
+	struct snapshot *s = proc_newest(p, x->pid);
+	if (!s || !s->live)
+		s = proc_new_live(p, x->pid, 0);
+	if (!s || s->n >= PROC_LIVE_MAPPINGS)
+		return;
+	m.file = file_find(p, vdso ? FILE_VDSO : FILE_ELF, vdso ? 0 : x->dev, vdso ? 0 : x->ino, x->pid, &m, x->path, false);
+	snapshot_add(s, m);
+}
+
+void sym_procs_exec(struct sym_procs *p, uint32_t pid)
+{
+	proc_new_live(p, pid, 0);
+}
+
+void sym_procs_fork(struct sym_procs *p, uint32_t pid, uint32_t parent)
+{
+	/* what an earlier process of that number had stays behind it, for its own stacks */
+	proc_new_live(p, pid, parent);
+}
+
 /* -- look-up -- */
 
 static const struct mapping *snapshot_at(const struct snapshot *s, uint64_t addr)
 {
-	uint32_t lo = 0, hi = s->n;
+	for (uint32_t i = s->live ? s->n : 0; i-- > 0;)
+		if (s->maps[i].lo <= addr && addr < s->maps[i].hi)
+			return &s->maps[i];
+	uint32_t lo = 0, hi = s->live ? 0 : s->n;
 	while (lo < hi) { /* the kernel lists them by address */
 		uint32_t mid = lo + (hi - lo) / 2;
 		if (s->maps[mid].hi <= addr)
@@ -386,7 +454,7 @@ static bool mapping_name(struct sym_procs *p, const struct snapshot *s, const st
 	return false;
 }
 
-static bool proc_find(struct sym_procs *p, uint32_t pid, uint64_t addr, struct sym_frame *ret, bool *ret_mapped)
+static bool proc_find(struct sym_procs *p, uint32_t pid, uint64_t addr, struct sym_frame *ret, bool *ret_mapped, int depth)
 {
 	for (const struct snapshot *s = *proc_bucket(p, pid); s; s = s->older) {
 		const struct mapping *m = s->pid == pid ? snapshot_at(s, addr) : NULL;
@@ -396,6 +464,10 @@ static bool proc_find(struct sym_procs *p, uint32_t pid, uint64_t addr, struct s
 		if (mapping_name(p, s, m, addr, ret))
 			return true;
 	}
+	/* of the same number, newest first: whose child was it? */
+	for (const struct snapshot *s = *ret_mapped ? NULL : *proc_bucket(p, pid); s; s = s->older)
+		if (s->pid == pid && s->parent && depth < PROC_ANCESTORS)
+			return proc_find(p, s->parent, addr, ret, ret_mapped, depth + 1);
 	return false;
 }
 
@@ -403,13 +475,18 @@ bool sym_procs_at(struct sym_procs *p, uint32_t pid, uint64_t addr, struct sym_f
 {
 	bool mapped = false;
 	*ret = (struct sym_frame){ 0 };
-	if (proc_find(p, pid, addr, ret, &mapped))
+	if (proc_find(p, pid, addr, ret, &mapped, 0))
 		return true;
 	/* Mapped since we looked? Addresses that are in no mapping come in runs: the same page is not asked for twice. */
 	if (mapped || (p->missed_pid == pid && p->missed_page == addr >> 12))
 		return false;
-	if (proc_look(p, pid))
-		return proc_find(p, pid, addr, ret, &mapped);
+	uint32_t of = pid;
+	for (int i = 0; of && i < PROC_ANCESTORS; i++) { /* a child that has gone has what its parent has */
+		if (proc_look(p, of) && proc_find(p, pid, addr, ret, &mapped, 0))
+			return true;
+		const struct snapshot *s = proc_newest(p, of);
+		of = s ? s->parent : 0;
+	}
 	p->missed_pid = pid;
 	p->missed_page = addr >> 12;
 	return false;

@@ -79,6 +79,16 @@ struct sym_procs *sym_procs_new(void); /* NULL without memory */
 void sym_procs_free(struct sym_procs *p);
 /* Look at the mappings of a process now, to know them when it has gone. */
 void sym_procs_see(struct sym_procs *p, uint32_t pid);
+/* The kernel's own news of processes, in order: an executable mapping; exec (what was mapped before is of the past); fork (the child has
+ * what its parent has). */
+struct sym_mapping {
+	uint32_t pid;
+	uint64_t addr, len, offset, dev, ino; /* dev: major << 32 | minor */
+	const char *path;
+};
+void sym_procs_mapped(struct sym_procs *p, const struct sym_mapping *m);
+void sym_procs_exec(struct sym_procs *p, uint32_t pid);
+void sym_procs_fork(struct sym_procs *p, uint32_t pid, uint32_t parent);
 /* What is at `addr` in process `pid`? false: no name. Strings live until the next call of anything here. */
 bool sym_procs_at(struct sym_procs *p, uint32_t pid, uint64_t addr, struct sym_frame *ret);
 
