@@ -109,6 +109,33 @@ struct place lower_name_place(struct lower *l, struct node *n)
 			       .constant = true };
 }
 
+/* The name of an attach point: a row of a table, too, where `probe` must be a string because other values of the map or variable are. */
+void lower_probe_name(struct lower *l, struct place dst, uint32_t size, ref index)
+{
+	const struct sema *s = l->s;
+	struct func *f = l->b.f;
+	uint32_t row = 8, n = s->attaches.n, v = func_var(f, TY_I64, "row"), known = func_block(f), join = func_block(f);
+	for (uint32_t i = 0; i < n; i++)
+		while (s->attaches.v[i]->name.len + 1 > row)
+			row += 8;
+	if (!l->probe_names) {
+		char *t = arena_alloc(l->a, (size_t)(n + 1) * row);
+		for (uint32_t i = 0; i < n; i++)
+			memcpy(t + (size_t)i * row, s->attaches.v[i]->name.s, s->attaches.v[i]->name.len);
+		l->probe_names = lower_rodata_off(l, t, (n + 1) * row);
+	}
+	ir_setvar(LB, v, ir_const(LB, n)); /* the last row is empty */
+	ir_br(LB, ir_bin(LB, OP_ULT, index, ir_const(LB, n)), known, join);
+	ir_at(LB, known);
+	ir_setvar(LB, v, index);
+	ir_jmp(LB, join);
+	ir_at(LB, join);
+	ref off = ir_bin(LB, OP_MUL, ir_getvar(LB, v), ir_const(LB, row));
+	struct place src = { .base = ir_addptr(LB, ir_mapval(LB, 0, REGION(RG_RODATA, l->probe_names)), off), .where = W_MEM, .align = 8,
+			     .constant = true };
+	lower_string_copy(l, dst, size, src, row);
+}
+
 /* -- bytes in map values -- */
 
 static bool text_is_address(const struct type *t)

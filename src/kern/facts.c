@@ -473,6 +473,23 @@ static uint64_t facts_kaddr(struct facts *f, struct str symbol)
 	return kern_symbol_address(k, arena_strndup(k->arena, symbol.s, symbol.len));
 }
 
+/* The id of a cgroup is the file handle of its directory. */
+static uint64_t facts_cgroup(struct facts *f, struct str path)
+{
+	struct kern *k = kern_of(f);
+	union {
+		struct file_handle h;
+		char room[sizeof(struct file_handle) + sizeof(uint64_t)];
+	} u = { .h.handle_bytes = sizeof(uint64_t) };
+	uint64_t id;
+	int mount;
+	if (k->fixture || name_to_handle_at(AT_FDCWD, arena_strndup(k->arena, path.s, path.len), &u.h, &mount, 0) ||
+	    u.h.handle_bytes != sizeof(id))
+		return 0;
+	memcpy(&id, u.h.f_handle, sizeof(id));
+	return id;
+}
+
 static int facts_syscall(struct facts *f, struct str function)
 {
 	(void)f;
@@ -499,6 +516,7 @@ static const struct facts_ops facts_ops = {
 	.list = facts_list,
 	.has = facts_has,
 	.kaddr = facts_kaddr,
+	.cgroup = facts_cgroup,
 	.syscall = facts_syscall,
 	.traceable = facts_traceable,
 	.fentry_refusal = facts_fentry_refusal,

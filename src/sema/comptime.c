@@ -300,6 +300,18 @@ static struct type *fold_kaddr(struct sema_ctx *c, struct node *n)
 	return sema_int(c, 8, false);
 }
 
+static struct type *fold_cgroupid(struct sema_ctx *c, struct node *n)
+{
+	const struct node *x = fold_text(c, n, 0);
+	struct facts *f = c->env->facts;
+	uint64_t id = x && f && f->ops->cgroup ? f->ops->cgroup(f, x->str) : 0;
+	if (id)
+		return fold_int(c, n, id, false);
+	if (x)
+		SERR(c, D_CGROUP, x->span, STR_FMT(x->str));
+	return sema_int(c, 8, false);
+}
+
 /* The bytes of an address as an array: a cast of the integer with those bytes. */
 static struct type *fold_pton(struct sema_ctx *c, struct node *n)
 {
@@ -310,8 +322,16 @@ static struct type *fold_pton(struct sema_ctx *c, struct node *n)
 		return type_array(c->a, sema_int(c, 1, false), 4);
 	const char *s = arena_strndup(c->a, x->str.s, x->str.len);
 	if (inet_pton(AF_INET6, s, v6) == 1) {
-		SERR(c, D_NOT_YET, n->span, "pton() of an IPv6 address");
-		return type_array(c->a, sema_int(c, 1, false), 16);
+		/* its bytes as a string of 16 without room for a NUL, seen as an array */
+		struct node *bytes = node_new(c->a, N_STRING, n->span);
+		bytes->str = (struct str){ arena_dup(c->a, v6, sizeof(v6)), sizeof(v6) };
+		bytes->type = type_string(c->a, sizeof(v6));
+		bytes->typed = true;
+		n->kind = N_CAST;
+		n->ival = 1;
+		n->a = bytes;
+		n->list.n = 0;
+		return n->type = type_array(c->a, sema_int(c, 1, false), sizeof(v6));
 	}
 	if (inet_pton(AF_INET, s, &v4) != 1) {
 		SERR(c, D_ADDRESS_TEXT, x->span, STR_FMT(x->str));
@@ -604,6 +624,8 @@ struct type *sema_comptime(struct sema_ctx *c, struct node *n)
 		return fold_container_of(c, n);
 	case B_KADDR:
 		return fold_kaddr(c, n);
+	case B_CGROUPID:
+		return fold_cgroupid(c, n);
 	case B_PTON:
 		return fold_pton(c, n);
 	case B_KFUNC_EXIST:

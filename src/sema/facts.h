@@ -48,6 +48,8 @@ struct facts_ops {
 	int (*list)(struct facts *, int provider, const char *pattern, void (*each)(void *arg, const char *name), void *arg);
 	bool (*has)(struct facts *, enum feature);
 	uint64_t (*kaddr)(struct facts *, struct str symbol); /* 0 if unknown */
+	/* The id of the cgroup (a directory of cgroup v2), as `cgroup` gives it; 0 if there is none. May be NULL. */
+	uint64_t (*cgroup)(struct facts *, struct str path);
 	/* Number of the system call of sys_enter_<function>, or -1 when unknown. May be NULL. */
 	int (*syscall)(struct facts *, struct str function);
 	/* Can the function be traced at its entry? 1, 0, or -1 when the kernel does not tell. module: empty = any; *ret_module: empty = the

@@ -152,6 +152,10 @@ struct type *type_merge(struct arena *a, struct type *x, struct type *y)
 		return type_merge_int(a, x, type_int(a, y->size, y->is_signed));
 	if ((type_is_castable(x) && type_is_int(y)) || (type_is_int(x) && type_is_castable(y)))
 		return type_int(a, 8, type_is_castable(x) ? x->is_signed && x->kind != T_COUNT : y->is_signed && y->kind != T_COUNT);
+	if ((x->kind == T_PROBE && y->kind == T_STRING) || (x->kind == T_STRING && y->kind == T_PROBE)) {
+		const struct type *probe = x->kind == T_PROBE ? x : y, *text = probe == x ? y : x;
+		return type_string(a, probe->count > text->size ? probe->count : text->size);
+	}
 	if (x->kind != y->kind)
 		return NULL;
 	if (x->kind == T_STRING || x->kind == T_BUFFER)

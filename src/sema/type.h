@@ -72,7 +72,7 @@ struct type {
 	bool is_union, complete;
 	enum addr_space as; /* T_PTR: where the pointee lives; T_STRUCT/T_ARRAY values in place: where they live */
 	struct type *elem;  /* T_PTR, T_ARRAY */
-	uint32_t count;     /* T_ARRAY; stacks: depth */
+	uint32_t count;     /* T_ARRAY; stacks: depth; T_PROBE: room for the longest name, with its NUL */
 	struct str name;    /* T_STRUCT, T_ENUM, typedef'd anonymous ones: "struct task_struct", "enum x" without the keyword */
 	VEC(struct field) fields; /* T_TUPLE, T_RECORD, T_STRUCT (after completion) */
 	VEC(struct enum_value) values; /* T_ENUM (after completion) */

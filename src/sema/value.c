@@ -133,6 +133,16 @@ static struct type *value_walk(struct sema_ctx *c, struct node *n, const char *v
 	return sema_become(c, n, leaf);
 }
 
+/* A number until it meets a string: then it needs room for the longest name that it may stand for. */
+static struct type *value_probe(struct sema_ctx *c)
+{
+	struct type *t = type_new(c->a, T_PROBE, 4, 4);
+	for (uint32_t i = 0; i < c->s->attaches.n; i++)
+		if (c->s->attaches.v[i]->name.len + 1 > t->count)
+			t->count = c->s->attaches.v[i]->name.len + 1;
+	return t;
+}
+
 static struct type *value_probetype(struct sema_ctx *c, struct node *n)
 {
 	const struct clause *cl = c->clause;
@@ -180,7 +190,7 @@ struct type *sema_builtin_value(struct sema_ctx *c, struct node *n)
 	case B_CURTASK:
 		return value_task(c);
 	case B_PROBE:
-		return type_new(c->a, T_PROBE, 4, 4);
+		return value_probe(c);
 	case B_KSTACK:
 	case B_USTACK:
 		return type_stack(c->a, n->builtin == B_USTACK, STACK_DEFAULT, (enum stack_mode)c->s->config.stack_mode);
