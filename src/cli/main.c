@@ -141,6 +141,7 @@ static const struct command {
 	int (*run)(int argc, char **argv);
 } commands[] = {
 	{ "flame", cmd_flame },
+	{ "heat", cmd_heat },
 };
 
 int main(int argc, char **argv, char **env)

@@ -52,7 +52,7 @@ void opt_usage(int fd)
 		"    sonde [options] FILE [-- ARGS]\n"
 		"    sonde [options] -e 'PROGRAM' [-- ARGS]\n"
 		"    sonde -l [PATTERN]\n"
-		"    sonde flame [FILE] -o OUT.svg\n"
+		"    sonde flame|heat [FILE] -o OUT.svg\n"
 		"\n"
 		"OPTIONS:\n"
 		"    -e PROGRAM         run this program\n"

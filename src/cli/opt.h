@@ -31,6 +31,7 @@ const char *privilege_missing(struct arena *a);
 
 /* Commands: the first argument is their word, argv[0] here. They return the exit status. */
 int cmd_flame(int argc, char **argv); /* cmd_flame.c */
+int cmd_heat(int argc, char **argv);  /* cmd_heat.c */
 /* cmd_flame.c: what the commands that make pictures share. 0, or an exit status with what was wrong on stderr. */
 struct read_stats;
 int picture_number(const char *option, const char *text, double *ret);

@@ -24,7 +24,7 @@ void line_feed(struct line_reader *r, const char *p, size_t n);
 void line_end(struct line_reader *r); /* the last line may lack its newline */
 /* The last blank-separated field of a line; the line becomes what stands before. Empty: none. */
 struct str line_last(struct str *line);
-/* A decimal number, 0 to 1e18, of the whole of `s`; false: it is none. */
+/* A decimal number, 0 to 1e20, of the whole of `s`; false: it is none. */
 bool line_number(struct str s, double *ret);
 
 /* What a reader says about its input. */
@@ -95,6 +95,32 @@ struct flame_result {
 /* Draws; -ENODATA when there is nothing to draw, -ENOMEM. */
 int flame_draw(struct stacks *s, const struct flame_options *o, struct flame_result *ret, struct buf *out);
 extern const char *const flame_palette_names[FLAME_PALETTES];
+
+/* --- heat.c: points (time, value[, count]) into a grid of columns and rows. */
+enum { HEAT_POINTS_MAX = 16 << 20, HEAT_COLUMNS_MAX = 1000, HEAT_ROWS_MAX = 200 };
+struct heat_point {
+	double time, value;
+	float n;
+};
+struct heat {
+	struct line_reader lines;
+	struct read_stats stats;
+	struct heat_point *points;
+	uint32_t n_points, cap_points;
+	int err; /* -ENOMEM, -E2BIG: more than HEAT_POINTS_MAX; sticks */
+};
+enum heat_axis { HEAT_GUESS, HEAT_LINEAR, HEAT_LOG };
+struct heat_options {
+	const char *title, *unit; /* NULL: "Heat map"; unit of the values, NULL: none */
+	double time_scale;        /* seconds per unit of time; 0: 1 */
+	uint32_t width, columns, rows; /* 0: 1200, 100, 40 */
+	enum heat_axis axis;
+};
+struct heat *heat_new(void); /* NULL: no memory */
+void heat_free(struct heat *h);
+void heat_feed(struct heat *h, const char *p, size_t n);
+int heat_end_file(struct heat *h);
+int heat_draw(const struct heat *h, const struct heat_options *o, struct buf *out); /* -ENODATA: no point */
 
 /* --- svg.c */
 /* Safe XML text: markup escaped, and what buf_add_safe escapes. At most `max` bytes of `s`, then "..". */

@@ -101,7 +101,7 @@ bool line_number(struct str s, double *ret)
 	memcpy(copy, s.s, s.len);
 	copy[s.len] = '\0';
 	*ret = strtod(copy, &end);
-	return end == copy + s.len && *ret >= 0 && *ret <= 1e18;
+	return end == copy + s.len && *ret >= 0 && *ret <= 1e20;
 }
 
 static void stack_bad(struct stacks *s, const char *p, size_t n)

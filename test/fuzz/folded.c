@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * folded: damaged stacks, fed in pieces of every size. Whatever they are: the root holds the sum of all counts, a frame holds at least what
+ * folded: damaged stacks, which are also tried as points of a heat map, fed in pieces of every size. Whatever they are: the root holds the sum of all counts, a frame holds at least what
  * stands on it, and the picture has no markup but ours.
  */
+#include <errno.h>
 #include <stdlib.h>
 
 #include "fuzz.h"
@@ -13,9 +14,10 @@ static void folded_setup(struct fuzz *f)
 	static const struct str v[] = {
 		STR("# comment\na;b;c 12\na;b;d 3\na;b 1\n\nx y;z(int, char) 7\r\na;b;c 1.5\n"),
 		STR("main;<script>;]]>;&amp;;\"quoted\" 4\nmain;f_[k];g_[j];h_[i];[unknown];-;std::x 20\n;;;a;;b;; 1\n"),
+		STR("1 2\n3.5 4e3 7\n1760000000000000000 0\n0 1e-9\n# x\n1760000001000000000 123456 2\n"),
 		STR("app;f 10 80\napp;g 60 60\napp;h 0 1e3\n\xe6\x93\x8d\xe4\xbd\x9c;\xff\xfe 9 1\n"),
 	};
-	f->seeds = (struct seeds){ calloc(3, sizeof(struct str)), 3 };
+	f->seeds = (struct seeds){ calloc(4, sizeof(struct str)), 4 };
 	memcpy(f->seeds.v, v, sizeof(v));
 }
 
@@ -50,6 +52,24 @@ static void folded_check(struct fuzz *f, struct stacks *s, const struct buf *out
 	}
 }
 
+static void folded_heat(struct fuzz *f, const uint8_t *p, size_t n, uint32_t how)
+{
+	struct heat_options o = { .axis = how % 3, .columns = how & 4 ? 1 + how : 0, .rows = how & 8 ? 5 + how % 190 : 0, .width = how & 16 ? 300 : 0,
+				  .time_scale = how & 32 ? 1e-9 : 0, .unit = how & 64 ? "<u>" : NULL };
+	struct heat *h = heat_new();
+	struct buf out = { 0 };
+	heat_feed(h, (const char *)p, n);
+	if (heat_end_file(h))
+		fuzz_fail(f, "out of memory");
+	int err = heat_draw(h, &o, &out);
+	if (err && (err != -ENODATA || h->n_points))
+		fuzz_fail(f, "heat_draw: %d", err);
+	if (out.s && (strstr(out.s, "nan") || strstr(out.s, "\"inf")))
+		fuzz_fail(f, "a number that is none");
+	buf_fini(&out);
+	heat_free(h);
+}
+
 static void folded_run(struct fuzz *f, const uint8_t *p, size_t n)
 {
 	uint32_t how = n ? p[n / 2] : 0, piece = 1 + how % 61;
@@ -68,6 +88,7 @@ static void folded_run(struct fuzz *f, const uint8_t *p, size_t n)
 	folded_check(f, s, &out);
 	buf_fini(&out);
 	stack_free(s);
+	folded_heat(f, p, n, how);
 }
 
 const struct target fuzz_folded = { .name = "folded", .what = "folded stacks", .setup = folded_setup, .run = folded_run };
