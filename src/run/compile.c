@@ -95,6 +95,8 @@ int session_compile(struct session *s, struct buf *dump)
 		s->diags.list.n = s->diags.n_errors = s->diags.n_warnings = 0; /* the parser reports them again */
 	}
 	s->tree = parse_program(&s->arena, &s->diags, source);
+	if (!s->diags.n_errors)
+		import_resolve(s, s->tree);
 	if (want & DUMP_AST)
 		ast_print(s->tree, dump, s->o->verbose);
 	if (s->diags.n_errors)

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * import "path"; at the top of a script: the definitions, macros and probes of another script, or of all scripts of a
+ * directory, in the place of the statement (reference 1.10). Paths are relative to the script that says so; -e and stdin are in
+ * the working directory. A file is read once, however often it is named, which also ends circles.
+ *
+ * What is imported runs with our privileges: files and directories must belong to root or to us, and nobody else may write them. Asked
+ * of the open descriptor, so that what was tested is what is read.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lang/parse.h"
+#include "run/run.h"
+
+enum { IMPORT_DEPTH = 32, IMPORT_FILES = 256, IMPORT_BYTES = 16 << 20 };
+
+struct import {
+	struct session *s;
+	VEC(struct stat) seen;
+	uint32_t depth;
+};
+
+static void import_program(struct import *x, struct node *program, struct str script);
+
+static void import_error(struct import *x, struct span span, const char *what, const char *path)
+{
+	diag_add(&x->s->diags, D_IMPORT, span, arena_printf(&x->s->arena, "%s: %s", what, path));
+}
+
+static bool import_trusted(struct import *x, struct span span, const struct stat *st, const char *path)
+{
+	if (st->st_mode & S_IWOTH)
+		import_error(x, span, S_ISDIR(st->st_mode) ? "cowardly refusing to import from a directory with global write permissions" :
+							     "cowardly refusing to import a file with global write permissions", path);
+	else if (st->st_uid != 0 && st->st_uid != geteuid())
+		import_error(x, span, "cowardly refusing to import what belongs to somebody else", path);
+	else
+		return true;
+	return false;
+}
+
+/* The directory of a path, as a path. */
+static const char *import_directory(struct import *x, struct str path)
+{
+	uint32_t n = path.len;
+	while (n && path.s[n - 1] != '/')
+		n--;
+	return n ? arena_strndup(&x->s->arena, path.s, n) : "./";
+}
+
+/* Was it read before? If not, it is now. */
+static bool import_seen(struct import *x, const struct stat *st)
+{
+	for (uint32_t i = 0; i < x->seen.n; i++)
+		if (x->seen.v[i].st_dev == st->st_dev && x->seen.v[i].st_ino == st->st_ino)
+			return true;
+	vec_push(&x->s->arena, &x->seen, *st);
+	return false;
+}
+
+static char *import_read(struct import *x, int fd, size_t size, uint32_t *ret_len)
+{
+	char *text = arena_alloc(&x->s->arena, size + 1);
+	size_t n = 0;
+	while (n < size) {
+		ssize_t got = read(fd, text + n, size - n);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			break;
+		n += (size_t)got;
+	}
+	*ret_len = (uint32_t)n;
+	return text;
+}
+
+/* The items of one script, behind those in `to`. */
+static void import_file(struct import *x, struct node *to, struct span span, const char *path, int fd, const struct stat *st)
+{
+	struct arena *a = &x->s->arena;
+	uint32_t len;
+	if (!S_ISREG(st->st_mode) || st->st_size > IMPORT_BYTES || x->seen.n >= IMPORT_FILES) {
+		import_error(x, span, "this is no script, too large, or one too many", path);
+		return;
+	}
+	if (import_seen(x, st))
+		return;
+	char *text = import_read(x, fd, (size_t)st->st_size, &len);
+	struct str name = str_of(arena_strndup(a, path, (uint32_t)strlen(path)));
+	struct node *p = parse_program(a, &x->s->diags, diags_add_source(&x->s->diags, name, (struct str){ text, len }));
+	x->depth++;
+	import_program(x, p, name);
+	x->depth--;
+	for (uint32_t i = 0; i < p->list.n; i++) {
+		if (p->list.v[i]->kind == N_CONFIG)
+			diag_add(&x->s->diags, D_IMPORT, p->list.v[i]->span, "invalid `config` within import");
+		vec_push(a, &to->list, p->list.v[i]);
+	}
+}
+
+static bool import_ends(const char *s, const char *with)
+{
+	size_t n = strlen(s), k = strlen(with);
+	return n >= k && !strcmp(s + n - k, with);
+}
+
+static int import_is_script(const struct dirent *e)
+{
+	return e->d_name[0] != '.' && import_ends(e->d_name, ".bt");
+}
+
+static void import_path(struct import *x, struct node *to, struct span span, const char *path);
+
+/* All scripts of a directory, by name; not those in directories beneath. */
+static void import_all(struct import *x, struct node *to, struct span span, const char *path)
+{
+	struct dirent **names = NULL;
+	int n = scandir(path, &names, import_is_script, alphasort);
+	if (n < 0)
+		import_error(x, span, strerror(errno), path);
+	for (int i = 0; i < n; i++) {
+		import_path(x, to, span, arena_printf(&x->s->arena, "%s%s%s", path, import_ends(path, "/") ? "" : "/", names[i]->d_name));
+		free(names[i]);
+	}
+	free(names);
+}
+
+static void import_path(struct import *x, struct node *to, struct span span, const char *path)
+{
+	struct stat st, dir;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (fd < 0 || fstat(fd, &st)) {
+		int err = errno;
+		diag_add(&x->s->diags, D_IMPORT, span, "Unable to find suitable path for import");
+		diag_hint(&x->s->diags, "%s: %s", path, strerror(err));
+	} else if (!S_ISDIR(st.st_mode) && !import_ends(path, ".bt")) {
+		if (import_ends(path, ".h") || import_ends(path, ".bpf.c") || import_ends(path, ".bpf.o"))
+			diag_add(&x->s->diags, D_NOT_YET, span, arena_printf(&x->s->arena, "import of %s", path));
+		else
+			import_error(x, span, "unknown import type", path);
+	} else if (import_trusted(x, span, &st, path)) {
+		const char *parent = import_directory(x, str_of(path));
+		if (S_ISDIR(st.st_mode))
+			import_all(x, to, span, path);
+		else if (stat(parent, &dir) || import_trusted(x, span, &dir, parent))
+			import_file(x, to, span, path, fd, &st);
+	}
+	if (fd >= 0)
+		close(fd);
+}
+
+static void import_program(struct import *x, struct node *program, struct str script)
+{
+	struct arena *a = &x->s->arena;
+	struct node all = { 0 };
+	for (uint32_t i = 0; i < program->list.n; i++) {
+		struct node *n = program->list.v[i];
+		if (n->kind != N_IMPORT) {
+			vec_push(a, &all.list, n);
+			continue;
+		}
+		const char *name = arena_strndup(a, n->str.s, n->str.len);
+		if (x->depth >= IMPORT_DEPTH)
+			import_error(x, n->span, "imports are nested too deeply", name);
+		else
+			import_path(x, &all, n->span, name[0] == '/' ? name : arena_printf(a, "%s%s", import_directory(x, script), name));
+	}
+	program->list = (typeof(program->list)){ 0 };
+	for (uint32_t i = 0; i < all.list.n; i++)
+		vec_push(a, &program->list, all.list.v[i]);
+}
+
+void import_resolve(struct session *s, struct node *program)
+{
+	struct import x = { .s = s };
+	struct stat st;
+	if (s->o->name.len && !stat(arena_strndup(&s->arena, s->o->name.s, s->o->name.len), &st))
+		import_seen(&x, &st); /* the script itself */
+	import_program(&x, program, s->o->name);
+}
