@@ -177,6 +177,38 @@ static void flame_feed(void *arg, const char *p, size_t n)
 	stack_feed(in->s, in->side, p, n);
 }
 
+int flame_from_file(int fd, const char *output)
+{
+	struct flame_options o = { .min_width = -1 };
+	struct flame_result r;
+	struct buf out = { 0 };
+	struct stacks *s = stack_new(false, false);
+	char chunk[8192];
+	int err = s ? 0 : -ENOMEM;
+	for (off_t at = 0; !err;) {
+		ssize_t n = pread(fd, chunk, sizeof(chunk), at);
+		if (n == 0)
+			break;
+		if (n > 0)
+			stack_feed(s, 0, chunk, (size_t)n);
+		else if (errno != EINTR)
+			err = -errno;
+		at += n > 0 ? n : 0;
+	}
+	if (!err)
+		err = stack_end_file(s);
+	if (!err)
+		err = stack_end(s);
+	if (!err)
+		err = flame_draw(s, &o, &r, &out);
+	if (err)
+		fprintf(stderr, "ERROR: no flame graph: %s\n", err == -ENODATA ? "no map has a stack in its key and a count" : strerror(-err));
+	int status = err ? 1 : picture_write(output, &out);
+	buf_fini(&out);
+	stack_free(s);
+	return status;
+}
+
 int cmd_flame(int argc, char **argv)
 {
 	struct flame_arguments a = { .draw.min_width = -1 };

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -105,6 +106,7 @@ static int main_session(struct opt *o)
 {
 	struct buf text = { 0 };
 	struct session_options *s = &o->session;
+	bool picture = s->svg && o->mode == MODE_RUN && !s->dump && !s->explain && !s->dry_run;
 	int status = 0;
 	if (main_needs_privilege(o)) {
 		const char *why = privilege_missing(o->arena);
@@ -121,7 +123,12 @@ static int main_session(struct opt *o)
 		s->name = strcmp(o->file, "-") ? str_of(o->file) : STR("stdin");
 		s->text = (struct str){ text.s ? text.s : "", (uint32_t)text.len };
 	}
-	if (!status && o->output) {
+	/* A picture is drawn when all is known: until then its lines lie in memory. */
+	if (!status && picture) {
+		s->out_fd = memfd_create("folded", MFD_CLOEXEC);
+		if (s->out_fd < 0)
+			status = main_fail("failed to make a file in memory for", "svg", errno);
+	} else if (!status && o->output) {
 		s->out_fd = open(o->output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 		if (s->out_fd < 0)
 			status = main_fail("Failed to open output file:", o->output, errno);
@@ -130,6 +137,10 @@ static int main_session(struct opt *o)
 		s->list = o->mode == MODE_LIST;
 		main_raise_files();
 		status = session_run(s);
+		if (picture) {
+			int drawn = flame_from_file(s->out_fd, o->output);
+			status = status ? status : drawn;
+		}
 	}
 	buf_fini(&text);
 	return status;

@@ -60,7 +60,7 @@ void opt_usage(int fd)
 		"    -c, --cmd CMD      start CMD when everything is attached, trace it, end with it\n"
 		"    -p, --pid PID      trace this process only, end with it\n"
 		"    -o, --output FILE  write the output to FILE\n"
-		"    -f FORMAT          text (default), json, or folded: stacks for flame graphs\n"
+		"    -f FORMAT          text (default), json, folded (stacks for flame graphs), svg (a flame graph)\n"
 		"    -B MODE            buffering of the output: line (default), full, none\n"
 		"    -q, --quiet        no \"Attached N probes\"\n"
 		"    -k, --warnings     also report failed reads and map lookups while running\n"
@@ -209,13 +209,14 @@ static int opt_one(struct opt *o, int c, char **argv)
 	case 'p': return opt_pid(o, optarg);
 	case 'o': o->output = optarg; return 0;
 	case 'f':
-		if (strcmp(optarg, "text") && strcmp(optarg, "json") && strcmp(optarg, "folded")) {
+		if (strcmp(optarg, "text") && strcmp(optarg, "json") && strcmp(optarg, "folded") && strcmp(optarg, "svg")) {
 			opt_fail("Invalid output format \"%s\"", optarg);
-			fputs("Valid formats: 'text', 'json', 'folded'\n", stderr);
+			fputs("Valid formats: 'text', 'json', 'folded', 'svg'\n", stderr);
 			return 1;
 		}
 		s->json = !strcmp(optarg, "json");
-		s->folded = !strcmp(optarg, "folded");
+		s->svg = !strcmp(optarg, "svg");
+		s->folded = s->svg || !strcmp(optarg, "folded");
 		return 0;
 	case 'B':
 		if (strcmp(optarg, "line") && strcmp(optarg, "full") && strcmp(optarg, "none"))

@@ -31,6 +31,8 @@ const char *privilege_missing(struct arena *a);
 
 /* Commands: the first argument is their word, argv[0] here. They return the exit status. */
 int cmd_flame(int argc, char **argv); /* cmd_flame.c */
+/* cmd_flame.c: the picture of what lies in the file fd, for -f svg. The exit status. */
+int flame_from_file(int fd, const char *output);
 int cmd_heat(int argc, char **argv);  /* cmd_heat.c */
 /* cmd_flame.c: what the commands that make pictures share. 0, or an exit status with what was wrong on stderr. */
 struct read_stats;

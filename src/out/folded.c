@@ -51,7 +51,7 @@ static void fold_name(struct buf *line, const char *s, size_t n)
 		buf_addc(line, '-'); /* an empty name would be no frame */
 }
 
-static void fold_frame(const struct out_env *e, const struct type *t, uint32_t pid, uint64_t addr, bool is_return, struct buf *line)
+static void fold_frame_name(const struct out_env *e, const struct type *t, uint32_t pid, uint64_t addr, bool is_return, struct buf *line)
 {
 	struct out_frame f = { 0 };
 	bool user = t->kind == T_USTACK;
@@ -64,6 +64,13 @@ static void fold_frame(const struct out_env *e, const struct type *t, uint32_t p
 	m = slash ? slash + 1 : m;
 	int n = snprintf(where, sizeof(where), *m == '[' ? "%s" : "[%s]", m);
 	fold_name(line, where, n < (int)sizeof(where) ? (size_t)n : sizeof(where) - 1);
+}
+
+static void fold_frame(const struct out_env *e, const struct type *t, uint32_t pid, uint64_t addr, bool is_return, struct buf *line)
+{
+	fold_frame_name(e, t, pid, addr, is_return, line);
+	if (e->mark_kernel && t->kind == T_KSTACK)
+		buf_adds(line, "_[k]");
 }
 
 static void fold_stack(const struct out_env *e, const struct type *t, const void *p, struct buf *line)

@@ -17,6 +17,7 @@ struct out_frame { const char *name, *module; uint64_t offset; };
 /* What rendering needs besides the bytes. Callbacks may be NULL: then numbers are printed. */
 struct out_env {
 	const struct module *module;  /* names of attach points (T_PROBE), interned strings */
+	bool mark_kernel;             /* folded: the kernel's frames end in _[k], for flame.c */
 	struct str trunc_trailer;     /* appended to a string that fills its type without a NUL: ".." */
 	int64_t wall_minus_boot_ns;   /* CLOCK_REALTIME - CLOCK_BOOTTIME */
 	int64_t wall_minus_tai_ns;    /* CLOCK_REALTIME - CLOCK_TAI */

@@ -81,7 +81,7 @@ static void session_open_output(struct session *s)
 	const struct session_options *o = s->o;
 	s->procs = sym_procs_new();
 	s->out_env = (struct out_env){
-		.module = &s->module, .json = o->json, .trunc_trailer = s->sema.config.str_trunc_trailer, .arg = s, .ksym = stack_ksym,
+		.module = &s->module, .json = o->json, .mark_kernel = o->svg, .trunc_trailer = s->sema.config.str_trunc_trailer, .arg = s, .ksym = stack_ksym,
 		.usym = stack_usym, .stack = stack_frames, .frame = stack_frame,
 		.wall_minus_boot_ns = session_clock_delta(CLOCK_REALTIME, CLOCK_BOOTTIME),
 		.wall_minus_tai_ns = session_clock_delta(CLOCK_REALTIME, CLOCK_TAI),

@@ -40,7 +40,8 @@ struct session_options {
 	int out_fd, err_fd;         /* results; messages */
 	int ready_fd;               /* gets a line when everything is attached, and is closed; -1: none */
 	enum session_buffering buffering;
-	bool folded;                /* -f folded */
+	bool folded;                /* -f folded, -f svg */
+	bool svg;                   /* -f svg: the folded lines are for a picture */
 	bool json, quiet, verbose, colour;
 	bool runtime_warnings;      /* -k */
 	bool no_warnings;
