@@ -69,7 +69,9 @@ void explain_print(struct session *s, struct buf *out)
 	buf_addf(out, "; data map of %u bytes\n", s->module.data_size);
 	for (uint32_t i = 3; i < s->module.maps.n; i++) {
 		const struct module_map *m = &s->module.maps.v[i];
-		buf_addf(out, "map %.*s: %s\n", STR_FMT(m->name),
+		struct str name = m->name.len ? m->name : str_of(m->kind == MM_STACK ? "(stacks)" : "(processes)");
+		buf_addf(out, "map %.*s: %s\n", STR_FMT(name),
+			 m->kind == MM_STACK ? "hash table of frames, each stack once" :
 			 m->kind == MM_GLOBAL ? "one word or region in the data map" :
 			 m->kind == MM_PERCPU ? "one region for each CPU in the data map" :
 			 m->kind == MM_HASH   ? "hash table" :

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "../check.h"
+#include "sym/jit.h"
 #include "sym/sym.h"
 
 static const char *dir;
@@ -402,6 +403,90 @@ static void test_instructions(struct arena *a)
 	CHECK(&c, sane);
 }
 
+/* -- processes -- */
+
+__attribute__((noinline, used)) void test_here(void)
+{
+	__asm__ volatile("");
+}
+
+static void test_procs(struct arena *a)
+{
+	struct sym_procs *p = sym_procs_new();
+	struct sym_frame f;
+	uint32_t me = (uint32_t)getpid();
+	uint64_t here = (uint64_t)(uintptr_t)test_here;
+	if (!CHECK(&c, p != NULL))
+		return;
+	CHECK(&c, sym_procs_at(p, me, here, &f) && !strcmp(f.name, "test_here") && f.offset == 0 && strstr(f.file, "sym"));
+	CHECK(&c, sym_procs_at(p, me, (uint64_t)(uintptr_t)getenv, &f) && strstr(f.name, "getenv") && strstr(f.file, "libc"));
+	CHECK(&c, !sym_procs_at(p, me, 0x1000, &f) && !f.file);
+	CHECK(&c, !sym_procs_at(p, 0, here, &f));
+	CHECK(&c, !sym_procs_at(p, UINT32_MAX, here, &f));
+	/* a child that nobody ever saw has what its parent had; exec ends that only for what the new program maps */
+	sym_procs_fork(p, 4000001, me);
+	CHECK(&c, sym_procs_at(p, 4000001, here, &f) && !strcmp(f.name, "test_here"));
+	for (uint32_t i = 2; i < 100; i++) /* a chain longer than anybody follows, and a ring */
+		sym_procs_fork(p, 4000000 + i, 4000000 + i - 1);
+	CHECK(&c, !sym_procs_at(p, 4000099, here, &f));
+	sym_procs_fork(p, 4000200, 4000200);
+	CHECK(&c, !sym_procs_at(p, 4000200, here, &f));
+	sym_procs_exec(p, 4000001);
+	sym_procs_mapped(p, &(struct sym_mapping){ 4000001, here & ~0xfffull, 0x2000, 0, 1, 2, "/nowhere" });
+	CHECK(&c, !sym_procs_at(p, 4000001, here, &f) || strcmp(f.file, "/nowhere"));
+	/* nonsense, and more than is kept */
+	sym_procs_mapped(p, &(struct sym_mapping){ me, 5, 0, 0, 1, 2, "/x" });
+	sym_procs_mapped(p, &(struct sym_mapping){ me, ~0ull, 2, 0, 1, 2, "/x" });
+	sym_procs_mapped(p, &(struct sym_mapping){ me, 4096, 4096, 0, 1, 2, "" });
+	for (uint32_t i = 0; i < 40000; i++)
+		sym_procs_mapped(p, &(struct sym_mapping){ i + 1, 4096, 4096, 0, 1, 100 + i % 700, arena_printf(a, "/none/%u", i % 700) });
+	CHECK(&c, !sym_procs_at(p, 30000, 4100, &f));
+	sym_procs_free(p);
+	sym_procs_free(NULL);
+}
+
+static void test_jit_text(struct arena *a, const char *text, size_t n, bool want)
+{
+	const char *path = arena_printf(a, "/tmp/perf-%d.map", (int)getpid()), *name = NULL;
+	uint64_t off = 0;
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (!CHECK(&c, fd >= 0 && write(fd, text, n) == (ssize_t)n))
+		return;
+	close(fd);
+	struct sym_jit *j = sym_jit_open((uint32_t)getpid());
+	if (CHECK(&c, j != NULL)) {
+		bool got = sym_jit_at(j, 0x1010, &name, &off);
+		check_true(&c, arena_printf(a, "perf map \"%.20s\"", text), got == want && (!got || (!strcmp(name, "f g") && off == 0x10)));
+	}
+	sym_jit_close(j);
+	unlink(path);
+}
+
+static void test_jit(struct arena *a)
+{
+	const char *path = arena_printf(a, "/tmp/perf-%d.map", (int)getpid());
+	static const char *const none[] = { "", "\n", "1000 20 f g", "1000 f g\n", "1000 0 f g\n", "x 20 f g\n", "1000 20\n", "1000 20 \n",
+					    "2000 20 f g\n", "1000 ffffffffffffffff f g\n", "ffffffffffffffffff 1 f g\n", "1000 10 f g\n" };
+	for (size_t i = 0; i < sizeof(none) / sizeof(*none); i++)
+		test_jit_text(a, none[i], strlen(none[i]), false);
+	const char good[] = "1000 20 old\n1000 20 f g\n", later[] = "1008 20 old\n1000 20 f g\n2000 8 h\n";
+	test_jit_text(a, good, sizeof(good) - 1, true);
+	test_jit_text(a, later, sizeof(later) - 1, true);
+	test_jit_text(a, "\0\n1000 20 f g\n", 15, false); /* a NUL ends what is read */
+	/* a link, and somebody else's file */
+	unlink(path);
+	CHECK(&c, !sym_jit_open((uint32_t)getpid()));
+	if (CHECK(&c, symlink("/proc/self/maps", path) == 0))
+		CHECK(&c, !sym_jit_open((uint32_t)getpid()));
+	unlink(path);
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+	if (geteuid() == 0 && CHECK(&c, fd >= 0 && fchown(fd, 65534, 65534) == 0))
+		CHECK(&c, !sym_jit_open((uint32_t)getpid()));
+	if (fd >= 0)
+		close(fd);
+	unlink(path);
+}
+
 int main(int argc, char **argv)
 {
 	struct arena a;
@@ -417,6 +502,8 @@ int main(int argc, char **argv)
 	test_paths(&a);
 	test_found(&a);
 	test_instructions(&a);
+	test_procs(&a);
+	test_jit(&a);
 	arena_fini(&a);
 	return check_end(&c);
 }
