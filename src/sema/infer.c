@@ -167,7 +167,10 @@ static void infer_stmt(struct sema_ctx *c, struct node **pn)
 		sema_assign(c, n);
 		break;
 	case N_WHILE:
-		sema_condition(c, &n->a);
+		if (sema_condition(c, &n->a) && c->final) {
+			diag_add(c->d, D_WHILE, n->span);
+			diag_hint(c->d, "Use a `for` loop over a range instead, e.g. `for ($i : 0..10) { ... }`");
+		}
 		n->type = infer_none(c);
 		sema_block(c, n->b, false);
 		break;
