@@ -34,6 +34,15 @@ static ref lower_reg(struct lower *l, int64_t off)
 	return ir_load(LB, TY_I64, 8, false, lower_ctx(l), off);
 }
 
+/* Where the probe is. The helper gives 0 behind the entry of a kernel function, and in uprobes of kernels before 6.6. */
+ref lower_func_ip(struct lower *l)
+{
+	const struct provider *p = l->cl->provider;
+	if (p->id == PROV_UPROBE || (p->id == PROV_KPROBE && p->has_pt_regs && l->cl->attach.v[0]->offset))
+		return lower_reg(l, REG_IP);
+	return ir_call(LB, TY_I64, H_get_func_ip, 1, lower_ctx(l));
+}
+
 ref lower_register_word(struct lower *l, uint32_t n)
 {
 	if (n >= sizeof(reg_args) / sizeof(*reg_args))
@@ -153,10 +162,8 @@ ref lower_builtin(struct lower *l, struct node *n)
 		return ir_load(LB, TY_I64, 8, false, lower_header(l, DW_CPID), 0);
 	case B_USERMODE:
 		return lower_usermode(l);
-	case B_FUNC: /* behind the entry of a function the helper gives 0 */
-		if (l->cl->provider->id == PROV_KPROBE && l->cl->provider->has_pt_regs && l->cl->attach.v[0]->offset)
-			return lower_reg(l, REG_IP);
-		return ir_call(LB, TY_I64, H_get_func_ip, 1, lower_ctx(l));
+	case B_FUNC:
+		return lower_func_ip(l);
 	default:
 		lower_error(l, n->span, builtin_info[n->builtin].name);
 		return ir_const(LB, 0);

@@ -741,7 +741,7 @@ void lower_into(struct lower *l, struct node *n, struct place dst)
 		if (n->builtin == B_COMM)
 			lower_comm_into(l, n, dst);
 		else if (n->builtin == B_FUNC)
-			lower_usym_into(l, dst, ir_call(LB, TY_I64, H_get_func_ip, 1, lower_ctx(l)));
+			lower_usym_into(l, dst, lower_func_ip(l));
 		else if (n->builtin == B_KSTACK || n->builtin == B_USTACK)
 			lower_stack_into(l, n, dst);
 		else if (lower_has_place(l, n))

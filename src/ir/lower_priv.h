@@ -175,6 +175,7 @@ void lower_store(struct lower *l, struct node *n, struct place dst); /* either k
 ref lower_combine(struct lower *l, enum ast_op op, ref x, ref y, const struct type *tx, const struct type *ty,
 		  const struct type *result, const struct node *nb);
 void lower_discard(struct lower *l, struct node *n);
+ref lower_func_ip(struct lower *l);
 ref lower_register_word(struct lower *l, uint32_t n);               /* the n-th argument, by the calling convention */
 ref lower_extend(struct lower *l, ref v, const struct type *t);   /* make the invariant true for t */
 struct place lower_place(struct lower *l, struct node *n);        /* of an aggregate: where it is, or a temporary */
