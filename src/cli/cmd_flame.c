@@ -12,7 +12,17 @@
 #include "cli/opt.h"
 #include "out/picture.h"
 
-enum { OPT_DIFF = 256, OPT_ABSOLUTE, OPT_BEFORE, OPT_TITLE, OPT_UNIT, OPT_WIDTH, OPT_MIN_WIDTH, OPT_COLOURS, OPT_REVERSE };
+enum {
+	OPT_DIFF = 256,
+	OPT_ABSOLUTE,
+	OPT_BEFORE,
+	OPT_TITLE,
+	OPT_UNIT,
+	OPT_WIDTH,
+	OPT_MIN_WIDTH,
+	OPT_COLOURS,
+	OPT_REVERSE
+};
 
 static const struct option flame_long[] = {
 	{ "help", no_argument, NULL, 'h' },
@@ -86,7 +96,8 @@ int picture_read(const char *name, void (*feed)(void *arg, const char *p, size_t
 
 int picture_write(const char *name, const struct buf *b)
 {
-	int fd = name && strcmp(name, "-") ? open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644) : 1, err = fd < 0 ? errno : 0;
+	int fd = name && strcmp(name, "-") ? open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644) : 1,
+	    err = fd < 0 ? errno : 0;
 	for (size_t off = 0; !err && off < b->len;) {
 		ssize_t n = write(fd, b->s + off, b->len - off);
 		if (n >= 0)
@@ -97,17 +108,21 @@ int picture_write(const char *name, const struct buf *b)
 	if (fd > 2 && close(fd) && !err)
 		err = errno;
 	if (err)
-		fprintf(stderr, "ERROR: failed to write \"%s\": %s\n", fd == 1 ? "standard output" : name, strerror(err));
+		fprintf(stderr, "ERROR: failed to write \"%s\": %s\n", fd == 1 ? "standard output" : name,
+			strerror(err));
 	return err ? 1 : 0;
 }
 
 void picture_report(const struct read_stats *s, const char *form)
 {
 	if (s->n_bad)
-		fprintf(stderr, "WARNING: %llu of %llu lines are not \"%s\"; the first is line %llu: \"%s\"\n", (unsigned long long)s->n_bad,
-			(unsigned long long)s->n_lines, form, (unsigned long long)s->first_bad, s->first_text);
+		fprintf(stderr, "WARNING: %llu of %llu lines are not \"%s\"; the first is line %llu: \"%s\"\n",
+			(unsigned long long)s->n_bad, (unsigned long long)s->n_lines, form,
+			(unsigned long long)s->first_bad, s->first_text);
 	if (s->n_cut)
-		fprintf(stderr, "WARNING: %llu stacks were cut: deeper than %d frames, or too many different frames; their counts are kept\n",
+		fprintf(stderr,
+			"WARNING: %llu stacks were cut: deeper than %d frames, or too many different frames; their "
+			"counts are kept\n",
 			(unsigned long long)s->n_cut, STACK_DEPTH_MAX);
 }
 
@@ -148,7 +163,9 @@ static int flame_options_parse(struct flame_arguments *a, int argc, char **argv,
 				return 1;
 			break;
 		case OPT_COLOURS:
-			for (o->palette = 0; o->palette < FLAME_PALETTES && strcmp(optarg, flame_palette_names[o->palette]); o->palette++)
+			for (o->palette = 0;
+			     o->palette < FLAME_PALETTES && strcmp(optarg, flame_palette_names[o->palette]);
+			     o->palette++)
 				;
 			if (o->palette < FLAME_PALETTES)
 				break;
@@ -202,7 +219,8 @@ int flame_from_file(int fd, const char *output)
 	if (!err)
 		err = flame_draw(s, &o, &r, &out);
 	if (err)
-		fprintf(stderr, "ERROR: no flame graph: %s\n", err == -ENODATA ? "no map has a stack in its key and a count" : strerror(-err));
+		fprintf(stderr, "ERROR: no flame graph: %s\n",
+			err == -ENODATA ? "no map has a stack in its key and a count" : strerror(-err));
 	int status = err ? 1 : picture_write(output, &out);
 	buf_fini(&out);
 	stack_free(s);
@@ -221,7 +239,8 @@ int cmd_flame(int argc, char **argv)
 	char *none[] = { standard_input }, **files = optind < argc ? argv + optind : none;
 	int n = optind < argc ? argc - optind : 1;
 	if (a.draw.diff && n > 2) {
-		fprintf(stderr, "ERROR: --diff takes two files, BEFORE and AFTER, or one with two counts on each line\n");
+		fprintf(stderr,
+			"ERROR: --diff takes two files, BEFORE and AFTER, or one with two counts on each line\n");
 		return 1;
 	}
 	struct flame_input in = { .s = stack_new(a.reverse, a.draw.diff && n == 1) };
@@ -239,7 +258,8 @@ int cmd_flame(int argc, char **argv)
 	if (in.s)
 		picture_report(&in.s->stats, a.draw.diff && n == 1 ? "frame;frame BEFORE AFTER" : "frame;frame COUNT");
 	if (err) {
-		fprintf(stderr, "ERROR: %s\n", err == -ENODATA ? "no stack with a count: there is nothing to draw" : strerror(-err));
+		fprintf(stderr, "ERROR: %s\n",
+			err == -ENODATA ? "no stack with a count: there is nothing to draw" : strerror(-err));
 		status = 1;
 	}
 	if (!status)

@@ -57,7 +57,10 @@ static int heat_integer(const char *option, const char *text, double least, doub
 
 static int heat_time_unit(const char *text, double *ret)
 {
-	static const struct { const char *name; double scale; } units[] = { { "s", 1 }, { "ms", 1e-3 }, { "us", 1e-6 }, { "ns", 1e-9 } };
+	static const struct {
+		const char *name;
+		double scale;
+	} units[] = { { "s", 1 }, { "ms", 1e-3 }, { "us", 1e-6 }, { "ns", 1e-9 } };
 	for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++)
 		if (!strcmp(text, units[i].name)) {
 			*ret = units[i].scale;
@@ -118,9 +121,12 @@ int cmd_heat(int argc, char **argv)
 		picture_report(&h->stats, "TIME VALUE [COUNT]");
 	if (err) {
 		if (err == -E2BIG)
-			fprintf(stderr, "ERROR: more than %d points: give counts (\"TIME VALUE COUNT\") instead of repeating\n", HEAT_POINTS_MAX);
+			fprintf(stderr,
+				"ERROR: more than %d points: give counts (\"TIME VALUE COUNT\") instead of repeating\n",
+				HEAT_POINTS_MAX);
 		else
-			fprintf(stderr, "ERROR: %s\n", err == -ENODATA ? "no point: there is nothing to draw" : strerror(-err));
+			fprintf(stderr, "ERROR: %s\n",
+				err == -ENODATA ? "no point: there is nothing to draw" : strerror(-err));
 		status = 1;
 	}
 	if (!status)

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A tree of stacks as a flame graph: one SVG file with its style, its script (flame.js) and no reference to anything else.
+ * A tree of stacks as a flame graph: one SVG file with its style, its script (flame.js) and no reference to anything
+ * else.
  *
- * Layout: a frame is as wide as its samples are of all samples; its row is its depth; what it calls stands on it, sorted by name, so that
- * the same program looks the same twice. Frames too narrow to be seen are left out, and everything above them with them (nothing above is
- * wider), which bounds the file by what a screen can show. The walk is iterative: depth comes from the input.
+ * Layout: a frame is as wide as its samples are of all samples; its row is its depth; what it calls stands on it,
+ * sorted by name, so that the same program looks the same twice. Frames too narrow to be seen are left out, and
+ * everything above them with them (nothing above is wider), which bounds the file by what a screen can show. The walk
+ * is iterative: depth comes from the input.
  *
- * Colours are classes, not attributes, so that one file serves light and dark. The kind of code (kernel, JIT, ...) gives the hue, a hash
- * of the name one of eight shades of it; in a differential graph the change of the frame's own samples gives the colour.
+ * Colours are classes, not attributes, so that one file serves light and dark. The kind of code (kernel, JIT, ...)
+ * gives the hue, a hash of the name one of eight shades of it; in a differential graph the change of the frame's own
+ * samples gives the colour.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -56,11 +59,15 @@ static bool flame_has(struct str s, const char *part)
 /* By the marks that profilers leave; *name loses a suffix that is only a mark. */
 static enum kind flame_kind(struct str *name)
 {
-	static const char *const java[] = { "java/", "javax/", "jdk/", "sun/", "org/", "com/", "kotlin/", "scala/", "LazyCompile:", "Function:", "py::" };
+	static const char *const java[] = { "java/",   "javax/", "jdk/",	 "sun/",      "org/", "com/",
+					    "kotlin/", "scala/", "LazyCompile:", "Function:", "py::" };
 	static const char *const kernel_modules[] = { "vmlinux`", "kernel`", "[kernel]`" };
 	struct str s = *name;
 	if (s.len > 4 && s.s[s.len - 4] == '_' && s.s[s.len - 3] == '[' && s.s[s.len - 1] == ']') {
-		enum kind k = s.s[s.len - 2] == 'k' ? KIND_KERNEL : s.s[s.len - 2] == 'j' ? KIND_JIT : s.s[s.len - 2] == 'i' ? KIND_INLINED : KINDS;
+		enum kind k = s.s[s.len - 2] == 'k'   ? KIND_KERNEL
+			      : s.s[s.len - 2] == 'j' ? KIND_JIT
+			      : s.s[s.len - 2] == 'i' ? KIND_INLINED
+						      : KINDS;
 		if (k != KINDS) {
 			name->len -= 4;
 			return k;
@@ -119,7 +126,8 @@ static bool flame_room(struct place **v, uint32_t n, uint32_t *cap)
 
 static int flame_compare(const void *a, const void *b, void *arg)
 {
-	struct str x = stack_text(arg, ((const struct place *)a)->node), y = stack_text(arg, ((const struct place *)b)->node);
+	struct str x = stack_text(arg, ((const struct place *)a)->node),
+		   y = stack_text(arg, ((const struct place *)b)->node);
 	int c = memcmp(x.s, y.s, x.len < y.len ? x.len : y.len);
 	return c ? c : x.len < y.len ? -1 : x.len > y.len;
 }
@@ -197,8 +205,11 @@ static void flame_colours(struct flame *f, bool dark)
 {
 	for (int i = 1; f->o->diff && i <= SHADES; i++) {
 		double part = (double)i / SHADES;
-		flame_rule(f, "p", i, svg_hsl(2, dark ? 0.25 + 0.4 * part : 0.9, dark ? 0.27 + 0.17 * part : 0.93 - 0.33 * part));
-		flame_rule(f, "m", i, svg_hsl(218, dark ? 0.25 + 0.4 * part : 0.85, dark ? 0.27 + 0.17 * part : 0.94 - 0.29 * part));
+		flame_rule(f, "p", i,
+			   svg_hsl(2, dark ? 0.25 + 0.4 * part : 0.9, dark ? 0.27 + 0.17 * part : 0.93 - 0.33 * part));
+		flame_rule(
+			f, "m", i,
+			svg_hsl(218, dark ? 0.25 + 0.4 * part : 0.85, dark ? 0.27 + 0.17 * part : 0.94 - 0.29 * part));
 	}
 	for (int k = 0; !f->o->diff && k < KINDS; k++) {
 		struct kind_look look = kinds[k];
@@ -212,22 +223,32 @@ static void flame_colours(struct flame *f, bool dark)
 		else if (f->o->palette == FLAME_GREY)
 			look = (struct kind_look){ .hue = 220, .hue_end = 220, .saturation = 0.04 };
 		for (int i = 0; i < SHADES; i++) {
-			double part = (double)i / (SHADES - 1), light = dark ? 0.30 + 0.055 * ((i * 5) % SHADES) / SHADES : 0.66 + 0.10 * ((i * 5) % SHADES) / SHADES;
-			flame_rule(f, class, i, svg_hsl(look.hue + (look.hue_end - look.hue) * part, dark ? look.saturation * 0.7 : look.saturation, light));
+			double part = (double)i / (SHADES - 1),
+			       light = dark ? 0.30 + 0.055 * ((i * 5) % SHADES) / SHADES
+					    : 0.66 + 0.10 * ((i * 5) % SHADES) / SHADES;
+			flame_rule(f, class, i,
+				   svg_hsl(look.hue + (look.hue_end - look.hue) * part,
+					   dark ? look.saturation * 0.7 : look.saturation, light));
 		}
 	}
-	buf_addf(f->out, ".z rect{fill:#%06x}.hit rect{fill:#%06x}", dark ? 0x3a3d44 : 0xe4e5e8, dark ? 0xa020a8 : 0xee66ee);
+	buf_addf(f->out, ".z rect{fill:#%06x}.hit rect{fill:#%06x}", dark ? 0x3a3d44 : 0xe4e5e8,
+		 dark ? 0xa020a8 : 0xee66ee);
 }
 
 static void flame_style(struct flame *f)
 {
 	buf_adds(f->out, "<style>text{font:12px ui-monospace,\"DejaVu Sans Mono\",Menlo,Consolas,monospace;fill:#111}"
-			 ":root{background:#fff}#back{fill:#fff}#heading{font-size:17px;text-anchor:middle}#matched{text-anchor:end}"
-			 "#frames g{cursor:pointer}#frames text{pointer-events:none;white-space:pre}#frames g:hover rect,.cursor rect{stroke:#000;stroke-width:.8}"
+			 ":root{background:#fff}#back{fill:#fff}#heading{font-size:17px;text-anchor:middle}#matched{"
+			 "text-anchor:end}"
+			 "#frames g{cursor:pointer}#frames text{pointer-events:none;white-space:pre}#frames g:hover "
+			 "rect,.cursor rect{stroke:#000;stroke-width:.8}"
 			 ".above{opacity:.5}#reset{display:none;cursor:pointer;text-decoration:underline}"
-			 "#search{width:100%;height:24px;box-sizing:border-box;font:12px sans-serif}#search.bad{outline:2px solid #d00}");
+			 "#search{width:100%;height:24px;box-sizing:border-box;font:12px "
+			 "sans-serif}#search.bad{outline:2px solid #d00}");
 	flame_colours(f, false);
-	buf_adds(f->out, "@media (prefers-color-scheme:dark){:root{color-scheme:dark;background:#17191d}text{fill:#eee}#back{fill:#17191d}"
+	buf_adds(f->out, "@media "
+			 "(prefers-color-scheme:dark){:root{color-scheme:dark;background:#17191d}text{fill:#eee}#back{"
+			 "fill:#17191d}"
 			 "#frames g:hover rect,.cursor rect{stroke:#fff}");
 	flame_colours(f, true);
 	buf_adds(f->out, "}</style>\n");
@@ -341,7 +362,9 @@ static void flame_legend(struct flame *f)
 		w += 16 + CELL * (double)strlen(item[i].what) + (i ? 18 : 0);
 	x = (f->width - w) / 2;
 	for (uint32_t i = 0; n > 1 && i < n; i++) {
-		buf_addf(f->out, "<g class=\"%s\"><rect x=\"%.1f\" y=\"35\" width=\"11\" height=\"11\" rx=\"1\"/><text x=\"%.1f\" y=\"45\">%s</text></g>",
+		buf_addf(f->out,
+			 "<g class=\"%s\"><rect x=\"%.1f\" y=\"35\" width=\"11\" height=\"11\" rx=\"1\"/><text "
+			 "x=\"%.1f\" y=\"45\">%s</text></g>",
 			 item[i].class, x, x + 16, item[i].what);
 		x += 16 + CELL * (double)strlen(item[i].what) + 18;
 	}
@@ -354,29 +377,39 @@ static void flame_head(struct flame *f, double height)
 	struct str title = str_of(f->o->title);
 	double room = (f->width - 2 * 230) / (CELL * 17 / 12);
 	uint32_t fit = svg_fit(title, room < 3 ? 3 : (uint32_t)room);
-	buf_addf(f->out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%.0f\" height=\"%.0f\" "
-			 "viewBox=\"0 0 %.0f %.0f\" data-width=\"%.0f\"%s role=\"group\" aria-labelledby=\"name what\">\n<title id=\"name\">",
+	buf_addf(f->out,
+		 "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%.0f\" "
+		 "height=\"%.0f\" "
+		 "viewBox=\"0 0 %.0f %.0f\" data-width=\"%.0f\"%s role=\"group\" aria-labelledby=\"name "
+		 "what\">\n<title id=\"name\">",
 		 f->width, height, f->width, height, f->width, f->o->inverted ? " data-inverted=\"1\"" : "");
 	svg_add_text(f->out, title, 1024);
 	buf_adds(f->out, "</title>\n<desc id=\"what\">Flame graph: ");
 	svg_add_count(f->out, root->n[f->side]);
 	buf_addc(f->out, ' ');
 	svg_add_text(f->out, str_of(f->o->unit), 64);
-	buf_addf(f->out, ", %u frames, %u left out as too narrow. A frame is as wide as its share; what it calls is %s it.", f->n_drawn - 1,
-		 f->s->n_nodes - f->n_drawn, f->o->inverted ? "below" : "above");
+	buf_addf(f->out,
+		 ", %u frames, %u left out as too narrow. A frame is as wide as its share; what it calls is %s it.",
+		 f->n_drawn - 1, f->s->n_nodes - f->n_drawn, f->o->inverted ? "below" : "above");
 	if (f->o->diff)
-		buf_addf(f->out, " Colours: how a frame's own share changed. Widths: %s.", f->side ? "after" : "before");
+		buf_addf(f->out, " Colours: how a frame's own share changed. Widths: %s.",
+			 f->side ? "after" : "before");
 	buf_adds(f->out, "</desc>\n");
 	flame_style(f);
-	buf_addf(f->out, "<rect id=\"back\" width=\"%.0f\" height=\"%.0f\"/>\n<text id=\"heading\" x=\"%.1f\" y=\"24\" data-text=\"", f->width, height, f->width / 2);
+	buf_addf(f->out,
+		 "<rect id=\"back\" width=\"%.0f\" height=\"%.0f\"/>\n<text id=\"heading\" x=\"%.1f\" y=\"24\" "
+		 "data-text=\"",
+		 f->width, height, f->width / 2);
 	svg_add_text(f->out, title, 1024);
 	buf_adds(f->out, "\">");
 	svg_add_text(f->out, title, fit);
 	buf_addf(f->out, "</text>\n<text id=\"reset\" x=\"%d\" y=\"24\">Reset zoom</text>\n", PAD);
 	flame_legend(f);
 	double y = f->o->inverted ? HEADER + 12 : height - 9;
-	buf_addf(f->out, "<text id=\"details\" x=\"%d\" y=\"%.0f\"></text><text id=\"matched\" x=\"%.0f\" y=\"%.0f\"></text>\n<g id=\"frames\">", PAD, y,
-		 f->width - PAD, y);
+	buf_addf(f->out,
+		 "<text id=\"details\" x=\"%d\" y=\"%.0f\"></text><text id=\"matched\" x=\"%.0f\" "
+		 "y=\"%.0f\"></text>\n<g id=\"frames\">",
+		 PAD, y, f->width - PAD, y);
 }
 
 int flame_draw(struct stacks *s, const struct flame_options *opt, struct flame_result *ret, struct buf *out)
@@ -388,7 +421,10 @@ int flame_draw(struct stacks *s, const struct flame_options *opt, struct flame_r
 		f.side = 0;
 	o.title = o.title ? o.title : o.diff ? "Differential flame graph" : "Flame graph";
 	o.unit = o.unit ? o.unit : "samples";
-	f.width = !o.width ? DEFAULT_WIDTH : o.width < LEAST_WIDTH ? LEAST_WIDTH : o.width > MOST_WIDTH ? MOST_WIDTH : o.width;
+	f.width = !o.width		  ? DEFAULT_WIDTH
+		  : o.width < LEAST_WIDTH ? LEAST_WIDTH
+		  : o.width > MOST_WIDTH  ? MOST_WIDTH
+					  : o.width;
 	*ret = (struct flame_result){ .total = { total[0], total[1] } };
 	if (!(total[f.side] > 0))
 		return -ENODATA;

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Points in time as a heat map: time across, value (mostly a latency) up, colour by how many points lie in a cell. One SVG file without
- * any script: the text of a cell is its title, which browsers show under the pointer.
+ * Points in time as a heat map: time across, value (mostly a latency) up, colour by how many points lie in a cell. One
+ * SVG file without any script: the text of a cell is its title, which browsers show under the pointer.
  *
- * A point is a line `time value` or `time value count`. The axes are known only when all points are, so points are kept: 24 bytes each,
- * HEAT_POINTS_MAX at most; who has more gives counts. Steps of the axes are round numbers (1, 2, 5; on the logarithmic axis the same
- * number of rows for each decade), so a cell's borders can be read and said.
+ * A point is a line `time value` or `time value count`. The axes are known only when all points are, so points are
+ * kept: 24 bytes each, HEAT_POINTS_MAX at most; who has more gives counts. Steps of the axes are round numbers (1, 2,
+ * 5; on the logarithmic axis the same number of rows for each decade), so a cell's borders can be read and said.
  *
- * Colour goes by the square root of the count and its lowest shade is far from the background: a single outlier is visible.
+ * Colour goes by the square root of the count and its lowest shade is far from the background: a single outlier is
+ * visible.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -15,7 +16,14 @@
 #include "out/picture.h"
 
 enum {
-	RIGHT = 32, TOP = 54, BOTTOM = 56, PLOT = 400, SHADES = 16, DEFAULT_WIDTH = 1200, DEFAULT_COLUMNS = 100, DEFAULT_ROWS = 40,
+	RIGHT = 32,
+	TOP = 54,
+	BOTTOM = 56,
+	PLOT = 400,
+	SHADES = 16,
+	DEFAULT_WIDTH = 1200,
+	DEFAULT_COLUMNS = 100,
+	DEFAULT_ROWS = 40,
 	EDGES_MAX = HEAT_ROWS_MAX + 1
 };
 #define CELL 7.25
@@ -145,8 +153,16 @@ static void heat_linear(struct grid *g, double most, uint32_t rows)
 /* As many rows for each decade as fit, 1 to 10; what is below the lowest positive value (zero) has the lowest row. */
 static void heat_log(struct grid *g, double least, double most, uint32_t rows)
 {
-	static const double tenth[10] = { 1, 1.2589254117941673, 1.5848931924611136, 1.9952623149688795, 2.5118864315095802,
-					  3.1622776601683795, 3.9810717055349725, 5.0118723362727229, 6.3095734448019325, 7.9432823472428150 };
+	static const double tenth[10] = { 1,
+					  1.2589254117941673,
+					  1.5848931924611136,
+					  1.9952623149688795,
+					  2.5118864315095802,
+					  3.1622776601683795,
+					  3.9810717055349725,
+					  5.0118723362727229,
+					  6.3095734448019325,
+					  7.9432823472428150 };
 	uint32_t decades = 1, step = 1;
 	double low = 1;
 	while (low > least)
@@ -208,7 +224,8 @@ static int heat_grid(const struct heat *h, struct grid *g)
 	if (!g->n)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < h->n_points; i++) {
-		/* A hair to the right: a time on a column's edge belongs to that column, however 5.1 / 0.1 is rounded. */
+		/* A hair to the right: a time on a column's edge belongs to that column, however 5.1 / 0.1 is rounded.
+		 */
 		double at = (p[i].time - first) * scale / g->t_step + 1e-9;
 		uint32_t c = at < g->columns ? (uint32_t)at : g->columns - 1;
 		double *n = &g->n[c * g->rows + heat_row(g, p[i].value)];
@@ -226,19 +243,24 @@ static void heat_colours(struct buf *out, bool dark)
 	for (int i = 1; i <= SHADES; i++) {
 		double part = (double)(i - 1) / (SHADES - 1);
 		/* Light: pale yellow to dark red. Dark: violet to bright yellow. */
-		uint32_t rgb = dark ? svg_hsl(part < 0.35 ? 290 + 200 * part : (part - 0.35) * 85, 0.75, 0.33 + 0.38 * part) :
-				      svg_hsl(46 - 46 * part, 0.92, 0.74 - 0.44 * part);
+		uint32_t rgb =
+			dark ? svg_hsl(part < 0.35 ? 290 + 200 * part : (part - 0.35) * 85, 0.75, 0.33 + 0.38 * part)
+			     : svg_hsl(46 - 46 * part, 0.92, 0.74 - 0.44 * part);
 		buf_addf(out, ".h%d{fill:#%06x}", i, rgb);
 	}
 }
 
 static void heat_style(struct buf *out)
 {
-	buf_adds(out, "<style>:root{background:#fff;max-width:100%}text{font:12px ui-monospace,\"DejaVu Sans Mono\",Menlo,Consolas,monospace;fill:#111}"
-		      "#back{fill:#fff}#heading{font-size:17px;text-anchor:middle}.v{text-anchor:end}.t{text-anchor:middle}.line{stroke:#888;stroke-opacity:.25}"
+	buf_adds(out, "<style>:root{background:#fff;max-width:100%}text{font:12px ui-monospace,\"DejaVu Sans "
+		      "Mono\",Menlo,Consolas,monospace;fill:#111}"
+		      "#back{fill:#fff}#heading{font-size:17px;text-anchor:middle}.v{text-anchor:end}.t{text-anchor:"
+		      "middle}.line{stroke:#888;stroke-opacity:.25}"
 		      "#cells rect{shape-rendering:crispEdges}#cells rect:hover{stroke:#000;stroke-width:1.5}");
 	heat_colours(out, false);
-	buf_adds(out, "@media (prefers-color-scheme:dark){:root{color-scheme:dark;background:#17191d}text{fill:#eee}#back{fill:#17191d}"
+	buf_adds(out, "@media "
+		      "(prefers-color-scheme:dark){:root{color-scheme:dark;background:#17191d}text{fill:#eee}#back{"
+		      "fill:#17191d}"
 		      "#cells rect:hover{stroke:#fff}");
 	heat_colours(out, true);
 	buf_adds(out, "}</style>\n");
@@ -277,8 +299,10 @@ static void heat_axes(const struct grid *g, struct buf *out)
 	double right = g->left + g->cell_w * g->columns, bottom = heat_y(g, 0);
 	for (uint32_t i = 0; i <= g->rows; i += g->tick) {
 		double y = heat_y(g, i);
-		buf_addf(out, "<line class=\"line\" x1=\"%.0f\" x2=\"%.1f\" y1=\"%.0f\" y2=\"%.0f\"/><text class=\"v\" x=\"%.0f\" y=\"%.0f\">", g->left, right, y, y,
-			 g->left - 6, y + 4);
+		buf_addf(out,
+			 "<line class=\"line\" x1=\"%.0f\" x2=\"%.1f\" y1=\"%.0f\" y2=\"%.0f\"/><text class=\"v\" "
+			 "x=\"%.0f\" y=\"%.0f\">",
+			 g->left, right, y, y, g->left - 6, y + 4);
 		svg_add_count(out, g->edge[i]);
 		heat_unit(g, out);
 		buf_adds(out, "</text>\n");
@@ -287,8 +311,10 @@ static void heat_axes(const struct grid *g, struct buf *out)
 	uint32_t every = (uint32_t)heat_round(90 / g->cell_w);
 	for (uint32_t i = 0; i <= g->columns; i += every ? every : 1) {
 		double x = g->left + g->cell_w * i;
-		buf_addf(out, "<line class=\"line\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%d\" y2=\"%.0f\"/><text class=\"t\" x=\"%.1f\" y=\"%.0f\">", x, x, TOP, bottom + 4, x,
-			 bottom + 18);
+		buf_addf(out,
+			 "<line class=\"line\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%d\" y2=\"%.0f\"/><text class=\"t\" "
+			 "x=\"%.1f\" y=\"%.0f\">",
+			 x, x, TOP, bottom + 4, x, bottom + 18);
 		svg_add_count(out, g->t_step * i);
 		buf_adds(out, " s</text>\n");
 	}
@@ -322,21 +348,27 @@ static void heat_head(const struct grid *g, struct buf *out)
 {
 	struct str title = str_of(g->o->title);
 	uint32_t fit = svg_fit(title, (uint32_t)((g->width - 20) / (CELL * 17 / 12)));
-	buf_addf(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%.0f\" height=\"%.0f\" "
-		      "viewBox=\"0 0 %.0f %.0f\" role=\"group\" aria-labelledby=\"name what\">\n<title id=\"name\">", g->width, g->height, g->width, g->height);
+	buf_addf(out,
+		 "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%.0f\" "
+		 "height=\"%.0f\" "
+		 "viewBox=\"0 0 %.0f %.0f\" role=\"group\" aria-labelledby=\"name what\">\n<title id=\"name\">",
+		 g->width, g->height, g->width, g->height);
 	svg_add_text(out, title, 1024);
 	buf_adds(out, "</title>\n<desc id=\"what\">Heat map: ");
 	svg_add_count(out, g->total);
-	buf_addf(out, " points, time across, %s value up. Time 0 is %.15g in the input.</desc>\n", g->log ? "logarithm of the" : "the", g->t_least);
+	buf_addf(out, " points, time across, %s value up. Time 0 is %.15g in the input.</desc>\n",
+		 g->log ? "logarithm of the" : "the", g->t_least);
 	heat_style(out);
-	buf_addf(out, "<rect id=\"back\" width=\"%.0f\" height=\"%.0f\"/>\n<text id=\"heading\" x=\"%.1f\" y=\"24\">", g->width, g->height, g->width / 2);
+	buf_addf(out, "<rect id=\"back\" width=\"%.0f\" height=\"%.0f\"/>\n<text id=\"heading\" x=\"%.1f\" y=\"24\">",
+		 g->width, g->height, g->width / 2);
 	svg_add_text(out, title, fit);
 	buf_adds(out, "</text>\n");
 	/* The legend: one point, and the fullest cell. */
 	double y = g->height - 14, x = g->left;
 	buf_addf(out, "<text x=\"%.0f\" y=\"%.0f\">1</text>", x, y);
 	for (int i = 1; i <= SHADES; i++)
-		buf_addf(out, "<rect class=\"h%d\" x=\"%.0f\" y=\"%.0f\" width=\"12\" height=\"11\"/>", i, x + 2 + 12 * i, y - 10);
+		buf_addf(out, "<rect class=\"h%d\" x=\"%.0f\" y=\"%.0f\" width=\"12\" height=\"11\"/>", i,
+			 x + 2 + 12 * i, y - 10);
 	buf_addf(out, "<text x=\"%.0f\" y=\"%.0f\">", x + 20 + 12 * SHADES, y);
 	svg_add_count(out, g->most);
 	buf_adds(out, " in a cell</text>\n");

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Pictures from text: flame graphs of folded stacks, heat maps of (time, value) pairs, both as SVG that needs nothing else.
+ * Pictures from text: flame graphs of folded stacks, heat maps of (time, value) pairs, both as SVG that needs nothing
+ * else.
  *
- * The text may come from anybody. Readers are fed in pieces of any size, never fail on what they read (a line that they cannot
- * use is counted) and have a bound on memory. Files: stack.c reads stacks, flame.c draws them; heat.c does both for heat maps; svg.c
- * has what the two pictures share.
+ * The text may come from anybody. Readers are fed in pieces of any size, never fail on what they read (a line that they
+ * cannot use is counted) and have a bound on memory. Files: stack.c reads stacks, flame.c draws them; heat.c does both
+ * for heat maps; svg.c has what the two pictures share.
  */
 #ifndef SONDE_OUT_PICTURE_H
 #define SONDE_OUT_PICTURE_H
@@ -42,7 +43,7 @@ struct stack_node {
 	uint32_t name;         /* index into names */
 	uint32_t parent, next; /* next: sibling; 0 none (node 0 is the root) */
 	uint32_t child;        /* first */
-	double n[2];           /* while reading: its own; after stack_end: with everything above it. [0] before, [1] after */
+	double n[2]; /* while reading: its own; after stack_end: with everything above it. [0] before, [1] after */
 	double self[2];
 };
 struct stack_name {
@@ -61,7 +62,8 @@ struct stacks {
 	uint32_t *node_index, *name_index; /* open addressing; 0: free */
 	uint32_t node_index_cap, name_index_cap;
 	struct buf text;   /* of all names */
-	struct buf last;   /* the stack of the line before, and where its frames end: neighbours often share most frames */
+	struct buf
+		last; /* the stack of the line before, and where its frames end: neighbours often share most frames */
 	uint32_t last_end[STACK_DEPTH_MAX], last_node[STACK_DEPTH_MAX], n_last;
 	int err;           /* -ENOMEM sticks */
 };

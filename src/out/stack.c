@@ -2,15 +2,16 @@
 /*
  * Folded stacks into a tree of frames.
  *
- * A line is `frame;frame;...;frame count`, root first. Frames may hold blanks, so the count is the last field; with `pairs` the last two
- * are counts, before and after. Empty frames and empty lines mean nothing; lines that begin with "# " are comments.
+ * A line is `frame;frame;...;frame count`, root first. Frames may hold blanks, so the count is the last field; with
+ * `pairs` the last two are counts, before and after. Empty frames and empty lines mean nothing; lines that begin with
+ * "# " are comments.
  *
- * Nodes are found by (parent, name) in one hash table, names are interned, and as folded text is mostly sorted, the frames
- * that a line shares with the line before are not looked up at all. A parent always has a lower number than its children:
- * sums are one backward pass, without recursion.
+ * Nodes are found by (parent, name) in one hash table, names are interned, and as folded text is mostly sorted, the
+ * frames that a line shares with the line before are not looked up at all. A parent always has a lower number than its
+ * children: sums are one backward pass, without recursion.
  *
- * Memory is bounded by NODES_MAX and TEXT_MAX. Beyond them, and beyond STACK_DEPTH_MAX, a stack loses its top: its count stays with
- * the last frame that found room, so that totals remain right, and the stack is counted as cut.
+ * Memory is bounded by NODES_MAX and TEXT_MAX. Beyond them, and beyond STACK_DEPTH_MAX, a stack loses its top: its
+ * count stays with the last frame that found room, so that totals remain right, and the stack is counted as cut.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -111,7 +112,8 @@ static void stack_bad(struct stacks *s, const char *p, size_t n)
 		s->stats.first_bad = s->lines.n_lines;
 		if (p)
 			buf_add_safe(&b, p, n < 60 ? n : 60, false);
-		snprintf(s->stats.first_text, sizeof(s->stats.first_text), "%s", p ? b.s ? b.s : "" : "(longer than a megabyte)");
+		snprintf(s->stats.first_text, sizeof(s->stats.first_text), "%s",
+			 p ? b.s ? b.s : "" : "(longer than a megabyte)");
 		buf_fini(&b);
 	}
 }
@@ -138,8 +140,8 @@ static uint32_t stack_node_hash(uint32_t parent, uint32_t name)
 }
 
 /* Room for one more in an array and its index, which is kept at most half full. */
-static bool stack_room(struct stacks *s, void **v, size_t size, uint32_t n, uint32_t *cap, uint32_t **index, uint32_t *index_cap,
-		       uint32_t (*hash)(const struct stacks *s, uint32_t i))
+static bool stack_room(struct stacks *s, void **v, size_t size, uint32_t n, uint32_t *cap, uint32_t **index,
+		       uint32_t *index_cap, uint32_t (*hash)(const struct stacks *s, uint32_t i))
 {
 	if (n < *cap)
 		return true;
@@ -184,8 +186,8 @@ static uint32_t stack_intern(struct stacks *s, const char *p, uint32_t len)
 			return i;
 	if (s->text.len + len > TEXT_MAX)
 		return 0;
-	if (!stack_room(s, (void **)&s->names, sizeof(*s->names), s->n_names, &s->cap_names, &s->name_index, &s->name_index_cap,
-			stack_hash_of_name))
+	if (!stack_room(s, (void **)&s->names, sizeof(*s->names), s->n_names, &s->cap_names, &s->name_index,
+			&s->name_index_cap, stack_hash_of_name))
 		return 0;
 	for (at = h & (s->name_index_cap - 1); s->name_index[at]; at = (at + 1) & (s->name_index_cap - 1))
 		;
@@ -209,8 +211,8 @@ static uint32_t stack_child(struct stacks *s, uint32_t parent, const char *p, ui
 	for (uint32_t i; (i = s->node_index[at]); at = (at + 1) & (s->node_index_cap - 1))
 		if (s->nodes[i].parent == parent && s->nodes[i].name == name)
 			return i;
-	if (s->n_nodes >= NODES_MAX || !stack_room(s, (void **)&s->nodes, sizeof(*s->nodes), s->n_nodes, &s->cap_nodes, &s->node_index,
-						   &s->node_index_cap, stack_hash_of_node))
+	if (s->n_nodes >= NODES_MAX || !stack_room(s, (void **)&s->nodes, sizeof(*s->nodes), s->n_nodes, &s->cap_nodes,
+						   &s->node_index, &s->node_index_cap, stack_hash_of_node))
 		return 0;
 	for (at = h & (s->node_index_cap - 1); s->node_index[at]; at = (at + 1) & (s->node_index_cap - 1))
 		;
@@ -330,8 +332,10 @@ struct stacks *stack_new(bool reverse, bool pairs)
 	s->reverse = reverse;
 	s->pairs = pairs;
 	/* Number 0 is the root, and no name: the indexes call 0 "free". */
-	if (!stack_room(s, (void **)&s->nodes, sizeof(*s->nodes), 0, &s->cap_nodes, &s->node_index, &s->node_index_cap, stack_hash_of_node) ||
-	    !stack_room(s, (void **)&s->names, sizeof(*s->names), 0, &s->cap_names, &s->name_index, &s->name_index_cap, stack_hash_of_name)) {
+	if (!stack_room(s, (void **)&s->nodes, sizeof(*s->nodes), 0, &s->cap_nodes, &s->node_index, &s->node_index_cap,
+			stack_hash_of_node) ||
+	    !stack_room(s, (void **)&s->names, sizeof(*s->names), 0, &s->cap_names, &s->name_index, &s->name_index_cap,
+			stack_hash_of_name)) {
 		stack_free(s);
 		return NULL;
 	}

@@ -8,15 +8,22 @@
 
 #include "out/picture.h"
 
-/* XML 1.0 has no way to write most controls, U+FFFE and U+FFFF: the first are escaped by buf_add_safe, the others here. */
+/* XML 1.0 has no way to write most controls, U+FFFE and U+FFFF: the first are escaped by buf_add_safe, the others here.
+ */
 static void svg_escape(struct buf *b, const char *p, size_t n)
 {
 	size_t from = 0;
 	for (size_t i = 0; i < n; i++) {
 		unsigned char c = (unsigned char)p[i];
-		const char *as = c == '&' ? "&amp;" : c == '<' ? "&lt;" : c == '>' ? "&gt;" : c == '"' ? "&quot;" : c == '\'' ? "&#39;" : NULL;
+		const char *as = c == '&'    ? "&amp;"
+				 : c == '<'  ? "&lt;"
+				 : c == '>'  ? "&gt;"
+				 : c == '"'  ? "&quot;"
+				 : c == '\'' ? "&#39;"
+					     : NULL;
 		size_t skip = 1;
-		if (c == 0xef && i + 2 < n && (unsigned char)p[i + 1] == 0xbf && ((unsigned char)p[i + 2] & 0xfe) == 0xbe) {
+		if (c == 0xef && i + 2 < n && (unsigned char)p[i + 1] == 0xbf &&
+		    ((unsigned char)p[i + 2] & 0xfe) == 0xbe) {
 			as = "\\ufffe";
 			skip = 3;
 		}
