@@ -59,7 +59,7 @@ static void plan_of(struct world *w, const char *text, struct buf *out)
 {
 	struct diags d;
 	struct sema s = { 0 };
-	struct module m;
+	struct module m = { 0 };
 	struct plan p;
 	diags_init(&d, &w->a);
 	struct node *tree = parse_program(&w->a, &d, diags_add_source(&d, STR("test"), str_of(text)));
@@ -83,6 +83,7 @@ static void plan_of(struct world *w, const char *text, struct buf *out)
 		for (uint32_t k = 0; k < d.list.v[i].hints.n; k++)
 			buf_addf(out, "HINT %s\n", d.list.v[i].hints.v[k]);
 	}
+	buf_fini(&m.rodata);
 }
 
 static void expect(struct world *w, const char *text, const char *want)
