@@ -180,11 +180,8 @@ static bool lower_is_address(const struct type *t)
 enum where lower_arg_where(struct lower *l, const struct node *n, ref ptr)
 {
 	enum addr_space as = n->type->as;
-	if (as == AS_NONE) {
-		as = l->cl->provider->ptr_as;
-		if (l->cl->provider->id == PROV_TRACEPOINT)
-			as = l->cl->attach.n && str_is(l->cl->attach.v[0]->target, "syscalls") ? AS_USER : AS_KERNEL;
-	}
+	if (as == AS_NONE && l->cl->provider->ptr_as != AS_NONE) /* where the probe does not tell, the address's sign does */
+		as = sema_space(l->cl);
 	return lower_where(l, ptr, as);
 }
 

@@ -166,13 +166,7 @@ static void lower_pack(struct lower *l, const struct event_arg *a, struct node *
 	struct node *p = n->kind == N_CALL && n->builtin == B_STR ? n->list.v[0] : NULL;
 	if (p && (p->type->kind == T_PTR || type_is_int(p->type)) && (n->list.n < 2 || n->list.v[1]->kind == N_INT)) {
 		ref ptr = lower_scalar(l, p);
-		enum addr_space as = p->type->as;
-		if (as == AS_NONE) {
-			as = l->cl->provider->ptr_as;
-			if (l->cl->provider->id == PROV_TRACEPOINT)
-				as = str_is(l->cl->attach.v[0]->target, "syscalls") ? AS_USER : AS_KERNEL;
-		}
-		len = lower_read_str(l, dst, n->type->size, NOREF, ptr, lower_where(l, ptr, as), false);
+		len = lower_read_str(l, dst, n->type->size, NOREF, ptr, lower_arg_where(l, p, ptr), false);
 	} else {
 		struct place src = lower_place(l, n);
 		len = lower_read_str(l, dst, n->type->size, NOREF, lower_address(l, src), src.where == W_USER ? W_USER : W_KERN, false);
@@ -326,10 +320,7 @@ void lower_join(struct lower *l, struct node *n)
 	uint32_t ev = lower_event(l, EV_JOIN, n->span);
 	l->m->events.v[ev].fmt = n->list.n > 1 ? n->list.v[1]->str : STR(" ");
 	ref argv = lower_scalar(l, n->list.v[0]);
-	enum where w = lower_where(l, argv, n->list.v[0]->type->as);
-	if (w == W_ANY)
-		w = l->cl->provider->ptr_as == AS_USER ||
-		    (l->cl->provider->id == PROV_TRACEPOINT && str_is(l->cl->attach.v[0]->target, "syscalls")) ? W_USER : W_KERN;
+	enum where w = lower_arg_where(l, n->list.v[0], argv);
 	uint32_t top = l->scratch_top, off = lower_scratch_alloc(l, RECORD_HEAD + JOIN_BYTES + JOIN_ONE + 8);
 	struct place rec = { .base = lower_scratch(l, off), .where = W_MEM, .align = 8 }, payload = lower_at(rec, RECORD_HEAD);
 	uint32_t v_i = func_var(f, TY_I64, "i"), v_used = func_var(f, TY_I64, "used");

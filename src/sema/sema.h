@@ -140,6 +140,8 @@ struct sema {
 };
 /* 0, or -EINVAL with diagnostics in env->diags. */
 int sema_run(struct sema_env *env, struct node *program, struct sema *ret);
+/* Where integers and pointers of unknown space point in a clause: user memory in uprobes and system-call tracepoints, ... */
+enum addr_space sema_space(const struct clause *cl);
 void sema_print(const struct sema *s, struct buf *out); /* --dump=types */
 
 #endif

@@ -87,7 +87,6 @@ const char *sema_not_string(const struct type *t); /* NULL: a string, or a C str
 int sema_stack_mode(struct str word); /* enum stack_mode, or -1 */
 bool sema_char_like(const struct type *t); /* int8, uint8: elements of C strings */
 struct type *sema_become(struct sema_ctx *c, struct node *n, struct node *by); /* n turns into `by`, inferred */
-enum addr_space sema_space(const struct clause *cl);
 void sema_access(struct sema_ctx *c, struct node *map_node, bool keyed, struct type *key);
 
 /* sema.c */
