@@ -18,12 +18,15 @@ endif
 CPPFLAGS += -D_GNU_SOURCE -Isrc -Iinclude -I$(BUILD)/gen
 ALL_CFLAGS = -std=gnu17 $(WARN) $(CFLAGS) $(CPPFLAGS) -ffunction-sections -fdata-sections
 LIBS      = -lbpf -lelf -lz
-# Newer elfutils want zstd beneath a static libelf; pkg-config knows.
-STATIC_LIBS = $(LIBS) $(filter -lzstd,$(shell pkg-config --static --libs libelf 2>/dev/null)) -lz
+# libdw is loaded when needed (sym/dw.c); the static program has it linked in. Newer elfutils want zstd beneath it; pkg-config knows.
+STATIC_LIBS = -lbpf -ldw -lelf -llzma -lbz2 $(filter -lzstd,$(shell pkg-config --static --libs libdw libelf 2>/dev/null)) -lz -lpthread
 
 SRC      := $(sort $(wildcard src/*/*.c))
 OBJ      := $(SRC:%.c=$(BUILD)/%.o)
-DEB_DEPS  = gcc make pkg-config libc6-dev libbpf-dev libelf-dev zlib1g-dev
+# What the static program has in another form.
+STATIC_SRC = src/sym/dw.c
+STATIC_OBJ = $(filter-out $(STATIC_SRC:%.c=$(BUILD)/%.o),$(OBJ)) $(STATIC_SRC:%.c=$(BUILD)/static/%.o)
+DEB_DEPS  = gcc make pkg-config libc6-dev libbpf-dev libelf-dev libdw-dev liblzma-dev libbz2-dev zlib1g-dev
 DEB_TEST  = jq binutils coreutils util-linux
 DEB_VM    = qemu-system-x86 busybox-static cpio kmod xz-utils e2fsprogs xfsprogs btrfs-progs iproute2 procps bpftool
 
@@ -38,8 +41,8 @@ $(BUILD)/sonde: $(OBJ)
 
 static: sonde-static
 
-sonde-static: $(OBJ)
-	$(CC) $(CFLAGS) $(LDFLAGS) -static -Wl,--gc-sections -o $@ $(OBJ) $(STATIC_LIBS)
+sonde-static: $(STATIC_OBJ)
+	$(CC) $(CFLAGS) $(LDFLAGS) -static -Wl,--gc-sections -o $@ $(STATIC_OBJ) $(STATIC_LIBS)
 	strip $@
 
 # Everything but main(), for the test drivers of test/*/.
@@ -52,6 +55,10 @@ $(BUILD)/libsonde.a: $(LIB_OBJ)
 $(BUILD)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/static/%.o: %.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -DSONDE_STATIC -MMD -MP -c -o $@ $<
 
 # The script of a picture becomes a C string: without its comments and indentation.
 $(BUILD)/src/out/flame.o: $(BUILD)/gen/out/flame.inc
@@ -117,5 +124,5 @@ install: sonde
 clean:
 	rm -rf build build-asan build-clang $(BUILD) sonde sonde-static
 
--include $(OBJ:.o=.d)
+-include $(OBJ:.o=.d) $(STATIC_SRC:%.c=$(BUILD)/static/%.d)
 .PHONY: all static deps deps-vm demo check check-vm asan check-asan fuzz layers-build layers bench tidy format-check install clean FORCE

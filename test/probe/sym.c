@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "../check.h"
+#include "sym/dw.h"
 #include "sym/jit.h"
 #include "sym/sym.h"
 
@@ -487,6 +488,27 @@ static void test_jit(struct arena *a)
 	unlink(path);
 }
 
+/* The library of DWARF is found, and it reads this very program. */
+static void test_dw(void)
+{
+	struct dw *d = NULL;
+	if (!CHECK(&c, dw_open(&d) == 0))
+		return;
+	int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	Dwarf *dbg = d->dwarf_begin(fd, DWARF_C_READ);
+	CHECK(&c, dbg != NULL);
+	Dwarf_CU *cu = NULL;
+	bool found = false;
+	Dwarf_Die die, sub;
+	while (dbg && !found && d->dwarf_get_units(dbg, cu, &cu, NULL, NULL, &die, &sub) == 0)
+		found = d->dwarf_diename(&die) && strstr(d->dwarf_diename(&die), "sym.c");
+	CHECK(&c, found);
+	d->dwarf_end(dbg);
+	close(fd);
+	dw_close(d);
+	dw_close(NULL);
+}
+
 int main(int argc, char **argv)
 {
 	struct arena a;
@@ -504,6 +526,7 @@ int main(int argc, char **argv)
 	test_instructions(&a);
 	test_procs(&a);
 	test_jit(&a);
+	test_dw();
 	arena_fini(&a);
 	return check_end(&c);
 }
