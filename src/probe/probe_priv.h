@@ -37,6 +37,17 @@ void parts_sort(struct parts_names *n);
 bool parts_load_regs(const struct provider *p, struct provider_env *env, struct attach_point *ap);
 bool parts_load_perf(const struct provider *p, struct provider_env *env, struct attach_point *ap);
 
+/* -- target.c: which files does a probe on programs mean? -- */
+struct target_file {
+	const char *shown; /* as the traced process knows it */
+	const char *path;  /* to open, perhaps under /proc/PID/root */
+	uint64_t dev, ino;
+};
+struct target_files { VEC(struct target_file) list; };
+/* A path, a program in PATH, a library's short name, a pattern of paths; "" or "*": whatever the process of -p (without it: any process)
+ * has mapped. 0, or -errno when the target is wrong or named in full and not there (reported). Each file once. */
+int target_find(const struct provider *p, struct provider_env *env, struct str target, struct span span, struct target_files *ret);
+
 /* -- function.c: functions of the kernel -- */
 /* [MODULE:]FUNCTION[+OFFSET] or an address, with wildcards, to places; what cannot be traced is said. */
 int function_expand(const struct provider *p, struct provider_env *env, const struct str *parts, uint32_t n, struct span span,

@@ -13,136 +13,30 @@
  * stacks and would find it: uretprobes on Go programs are refused.
  */
 #include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
-#include <glob.h>
 #include <stdlib.h>
 
 #include "probe/probe_priv.h"
 #include "sym/sym.h"
 
 #define UPROBE_MAX_TEXT (1u << 20) /* how far into a function an offset is checked */
-#define UPROBE_MAX_FILES 4096u
 
-struct uprobe_file {
-	const char *shown; /* as the traced process knows it */
-	const char *path;  /* to open, perhaps under /proc/PID/root */
-};
 struct uprobe {
 	const struct provider *p;
 	struct provider_env *env;
 	struct span span;
 	attach_each *each;
 	void *arg;
-	const char *root;
-	VEC(struct uprobe_file) files;
+	struct target_files files;
 	/* what is looked for */
 	const char *func;
 	uint64_t offset, address;
 	bool has_offset, has_address, wildcard;
 	/* the file at hand */
-	const struct uprobe_file *file;
+	const struct target_file *file;
 	struct sym_elf *elf;
 	uint32_t count, n_ifunc, n_vector;
 };
-
-static void uprobe_add_file(struct uprobe *u, const char *root, const char *shown)
-{
-	struct arena *a = u->env->arena;
-	const char *path = arena_printf(a, "%s%s", root, shown);
-	if (u->files.n >= UPROBE_MAX_FILES)
-		return;
-	for (uint32_t i = 0; i < u->files.n; i++)
-		if (!strcmp(u->files.v[i].path, path))
-			return;
-	vec_push(a, &u->files, ((struct uprobe_file){ arena_strdup(a, shown), path }));
-}
-
-static void uprobe_add_mapped(struct uprobe *u, int pid)
-{
-	struct sym_paths maps = { 0 };
-	if (sym_mapped(u->env->arena, pid, &maps) < 0)
-		return;
-	const char *root = maps.list.n ? sym_root(u->env->arena, pid) : "";
-	for (uint32_t i = 0; i < maps.list.n; i++)
-		uprobe_add_file(u, root, maps.list.v[i]);
-}
-
-/* "*": whatever some process runs. */
-static void uprobe_add_all(struct uprobe *u)
-{
-	DIR *d = opendir("/proc");
-	for (struct dirent *e; d && (e = readdir(d));)
-		if (isdigit((unsigned char)e->d_name[0]))
-			uprobe_add_mapped(u, atoi(e->d_name));
-	if (d)
-		closedir(d);
-}
-
-static void uprobe_add_glob(struct uprobe *u, const char *pattern)
-{
-	glob_t g = { 0 };
-	size_t skip = strlen(u->root);
-	const char *full = arena_printf(u->env->arena, "%s%s%s", u->root, skip && pattern[0] != '/' ? "/" : "", pattern);
-	if (glob(full, 0, NULL, &g) == 0) {
-		for (size_t i = 0; i < g.gl_pathc; i++) {
-			int err;
-			const char *real = sym_path_resolve(u->env->arena, u->root, g.gl_pathv[i] + skip, &err);
-			if (real)
-				uprobe_add_file(u, u->root, real);
-		}
-	}
-	globfree(&g);
-}
-
-/* The files that the target names; reported when there are none. */
-static int uprobe_targets(struct uprobe *u, struct str target)
-{
-	struct arena *a = u->env->arena;
-	const char *name = arena_strndup(a, target.s, target.len), *real = NULL;
-	int pid = u->env->pid, err = -ENOENT;
-	u->root = sym_root(a, pid);
-	if (!*name || !strcmp(name, "*")) {
-		if (pid > 0)
-			uprobe_add_mapped(u, pid);
-		else
-			uprobe_add_all(u);
-		return 0;
-	}
-	if (strchr(name, '/') && parts_has_wildcard(target)) {
-		uprobe_add_glob(u, name);
-	} else if (strchr(name, '/')) {
-		real = sym_path_resolve(a, u->root, name, &err);
-	} else if (!parts_has_wildcard(target)) {
-		bool lib = !strncmp(name, "lib", 3) || strstr(name, ".so");
-		for (int pass = 0; pass < 2 && !real; pass++) {
-			if (lib != (pass == 0)) {
-				real = sym_program_find(a, u->root, name);
-				continue;
-			}
-			real = pid > 0 ? sym_lib_mapped(a, pid, name) : NULL;
-			if (!real)
-				real = sym_lib_find(a, u->root, name);
-		}
-	}
-	if (real)
-		uprobe_add_file(u, u->root, real);
-	if (u->files.n)
-		return 0;
-	if (strstr(name, "!/")) {
-		diag_add(u->env->diags, D_NOT_YET, u->span, "a program inside an archive");
-		return -ENOSYS;
-	}
-	if (strchr(name, '@')) {
-		diag_add(u->env->diags, D_NOT_YET, u->span, "a probe by source line");
-		return -ENOSYS;
-	}
-	if (parts_has_wildcard(target))
-		return 0;
-	if (err == -ENOENT || err == -ENOTDIR)
-		return parts_bad(u->env, u->span, "%s target file '%s' does not exist or is not executable", u->p->name, name);
-	return parts_bad(u->env, u->span, "%s target file '%s' cannot be opened: %s", u->p->name, name, strerror(-err));
-}
 
 /* FUNCTION, FUNCTION+OFFSET or ADDRESS. */
 static int uprobe_function(struct uprobe *u, struct str f)
@@ -347,13 +241,13 @@ static int uprobe_file(struct uprobe *u, bool many)
 static int uprobe_expand(const struct provider *p, struct provider_env *env, const struct str *parts, uint32_t n, struct span span,
 			 attach_each *each, void *arg)
 {
-	struct uprobe u = { .p = p, .env = env, .span = span, .each = each, .arg = arg, .root = "" };
+	struct uprobe u = { .p = p, .env = env, .span = span, .each = each, .arg = arg };
 	/* With -p the target may be left out. */
 	if (n == 1 && env->pid > 0) {
 		int r = uprobe_function(&u, parts[0]);
 		if (r == 0 && u.has_address)
 			r = parts_bad(env, span, "Cannot use wildcards with absolute address");
-		r = r ? r : uprobe_targets(&u, STR(""));
+		r = r ? r : target_find(p, env, STR(""), span, &u.files);
 		if (r < 0)
 			return r;
 	} else {
@@ -368,13 +262,13 @@ static int uprobe_expand(const struct provider *p, struct provider_env *env, con
 		int r = uprobe_function(&u, parts[1]);
 		if (r == 0 && u.has_address && parts_has_wildcard(parts[0]))
 			r = parts_bad(env, span, "Cannot use wildcards with absolute address");
-		r = r ? r : uprobe_targets(&u, parts[0]);
+		r = r ? r : target_find(p, env, parts[0], span, &u.files);
 		if (r < 0)
 			return r;
 	}
 	bool many = n == 1 || parts[0].len == 0 || parts_has_wildcard(parts[0]);
-	for (uint32_t i = 0; i < u.files.n; i++) {
-		u.file = &u.files.v[i];
+	for (uint32_t i = 0; i < u.files.list.n; i++) {
+		u.file = &u.files.list.v[i];
 		int r = uprobe_file(&u, many);
 		if (r < 0)
 			return r;

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which files does a probe on user programs mean (uprobe, uretprobe, usdt)? A target is a path, a pattern of paths, a program in
+ * PATH, a library by its short name, or nothing: then everything that the process of -p (without it: any process) has mapped to run.
+ * With -p all names are looked up in that process's own file system.
+ *
+ * The kernel attaches to a file, not to a name, and would count every event twice if a file came twice. So each file (device and
+ * inode) comes once, however many names and /proc/PID/root lead to it.
+ */
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <glob.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "probe/probe_priv.h"
+#include "sym/sym.h"
+
+#define TARGET_MAX_FILES 4096u
+
+struct targets {
+	const struct provider *p;
+	struct provider_env *env;
+	const char *root;
+	struct target_files *ret;
+};
+
+static void target_add(struct targets *t, const char *root, const char *shown)
+{
+	struct arena *a = t->env->arena;
+	const char *path = arena_printf(a, "%s%s", root, shown);
+	struct stat st = { 0 };
+	if (t->ret->list.n >= TARGET_MAX_FILES)
+		return;
+	bool known = stat(path, &st) == 0;
+	for (uint32_t i = 0; i < t->ret->list.n; i++) {
+		const struct target_file *f = &t->ret->list.v[i];
+		if (!strcmp(f->path, path) || (known && f->ino == st.st_ino && f->dev == st.st_dev))
+			return;
+	}
+	struct target_file f = { .shown = arena_strdup(a, shown), .path = path, .dev = st.st_dev, .ino = st.st_ino };
+	vec_push(a, &t->ret->list, f);
+}
+
+static void target_add_mapped(struct targets *t, int pid)
+{
+	struct sym_paths maps = { 0 };
+	if (sym_mapped(t->env->arena, pid, &maps) < 0)
+		return;
+	const char *root = maps.list.n ? sym_root(t->env->arena, pid) : "";
+	for (uint32_t i = 0; i < maps.list.n; i++)
+		target_add(t, root, maps.list.v[i]);
+}
+
+/* "*": whatever some process runs. */
+static void target_add_all(struct targets *t)
+{
+	DIR *d = opendir("/proc");
+	for (struct dirent *e; d && (e = readdir(d));)
+		if (isdigit((unsigned char)e->d_name[0]))
+			target_add_mapped(t, atoi(e->d_name));
+	if (d)
+		closedir(d);
+}
+
+static void target_add_glob(struct targets *t, const char *pattern)
+{
+	glob_t g = { 0 };
+	size_t skip = strlen(t->root);
+	const char *full = arena_printf(t->env->arena, "%s%s%s", t->root, skip && pattern[0] != '/' ? "/" : "", pattern);
+	if (glob(full, 0, NULL, &g) == 0) {
+		for (size_t i = 0; i < g.gl_pathc; i++) {
+			int err;
+			const char *real = sym_path_resolve(t->env->arena, t->root, g.gl_pathv[i] + skip, &err);
+			if (real)
+				target_add(t, t->root, real);
+		}
+	}
+	globfree(&g);
+}
+
+int target_find(const struct provider *p, struct provider_env *env, struct str target, struct span span, struct target_files *ret)
+{
+	struct arena *a = env->arena;
+	struct targets t = { .p = p, .env = env, .root = sym_root(a, env->pid), .ret = ret };
+	const char *name = arena_strndup(a, target.s, target.len), *real = NULL;
+	int pid = env->pid, err = -ENOENT;
+	if (!*name || !strcmp(name, "*")) {
+		if (pid > 0)
+			target_add_mapped(&t, pid);
+		else
+			target_add_all(&t);
+		return 0;
+	}
+	if (strchr(name, '/') && parts_has_wildcard(target)) {
+		target_add_glob(&t, name);
+	} else if (strchr(name, '/')) {
+		real = sym_path_resolve(a, t.root, name, &err);
+	} else if (!parts_has_wildcard(target)) {
+		bool lib = !strncmp(name, "lib", 3) || strstr(name, ".so");
+		for (int pass = 0; pass < 2 && !real; pass++) {
+			if (lib != (pass == 0)) {
+				real = sym_program_find(a, t.root, name);
+				continue;
+			}
+			real = pid > 0 ? sym_lib_mapped(a, pid, name) : NULL;
+			if (!real)
+				real = sym_lib_find(a, t.root, name);
+		}
+	}
+	if (real)
+		target_add(&t, t.root, real);
+	if (ret->list.n)
+		return 0;
+	if (strstr(name, "!/")) {
+		diag_add(env->diags, D_NOT_YET, span, "a program inside an archive");
+		return -ENOSYS;
+	}
+	if (strchr(name, '@')) {
+		diag_add(env->diags, D_NOT_YET, span, "a probe by source line");
+		return -ENOSYS;
+	}
+	if (parts_has_wildcard(target))
+		return 0;
+	if (err == -ENOENT || err == -ENOTDIR)
+		return parts_bad(env, span, "%s target file '%s' does not exist or is not executable", p->name, name);
+	return parts_bad(env, span, "%s target file '%s' cannot be opened: %s", p->name, name, strerror(-err));
+}
