@@ -161,6 +161,20 @@ bool parts_timer(const struct provider *p, struct provider_env *env, const struc
 	return true;
 }
 
+int parts_expand_timer(const struct provider *p, struct provider_env *env, const struct str *parts, uint32_t n, struct span span,
+		       attach_each *each, void *arg)
+{
+	struct parts_timer t;
+	if (!parts_timer(p, env, parts, n, span, &t))
+		return -1;
+	struct attach_point *ap = parts_place(env, p, span);
+	ap->name = str_of(arena_printf(env->arena, "%s:%s", p->name, t.name));
+	ap->period = t.period;
+	ap->is_freq = t.is_freq;
+	each(arg, ap);
+	return 1;
+}
+
 struct attach_point *parts_place(struct provider_env *env, const struct provider *p, struct span span)
 {
 	struct attach_point *ap = arena_new(env->arena, struct attach_point);

@@ -26,6 +26,9 @@ bool parts_has_wildcard(struct str s);
 struct parts_timer { uint64_t period; bool is_freq; const char *name; };
 bool parts_timer(const struct provider *p, struct provider_env *env, const struct str *parts, uint32_t n, struct span span,
 		 struct parts_timer *ret);
+/* `expand` of the timers: one place, named with its provider's full name. */
+int parts_expand_timer(const struct provider *p, struct provider_env *env, const struct str *parts, uint32_t n, struct span span,
+		       attach_each *each, void *arg);
 int parts_bad(struct provider_env *env, struct span span, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 void parts_warn(struct provider_env *env, struct span span, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 struct attach_point *parts_place(struct provider_env *env, const struct provider *p, struct span span);
