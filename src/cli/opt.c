@@ -60,7 +60,8 @@ void opt_usage(int fd)
 		"    -c, --cmd CMD      start CMD when everything is attached, trace it, end with it\n"
 		"    -p, --pid PID      trace this process only, end with it\n"
 		"    -o, --output FILE  write the output to FILE\n"
-		"    -f FORMAT          text (default), json, folded (stacks for flame graphs), svg (a flame graph)\n"
+		"    -f FORMAT          text (default), json, folded (stacks for flame graphs), svg (a flame graph),\n"
+		"                       csv (rows of tables)\n"
 		"    -B MODE            buffering of the output: line (default), full, none\n"
 		"    -q, --quiet        no \"Attached N probes\"\n"
 		"    -k, --warnings     also report failed reads and map lookups while running\n"
@@ -209,12 +210,14 @@ static int opt_one(struct opt *o, int c, char **argv)
 	case 'p': return opt_pid(o, optarg);
 	case 'o': o->output = optarg; return 0;
 	case 'f':
-		if (strcmp(optarg, "text") && strcmp(optarg, "json") && strcmp(optarg, "folded") && strcmp(optarg, "svg")) {
+		if (strcmp(optarg, "text") && strcmp(optarg, "json") && strcmp(optarg, "folded") && strcmp(optarg, "svg") &&
+		    strcmp(optarg, "csv")) {
 			opt_fail("Invalid output format \"%s\"", optarg);
-			fputs("Valid formats: 'text', 'json', 'folded', 'svg'\n", stderr);
+			fputs("Valid formats: 'text', 'json', 'folded', 'svg', 'csv'\n", stderr);
 			return 1;
 		}
 		s->json = !strcmp(optarg, "json");
+		s->csv = !strcmp(optarg, "csv");
 		s->svg = !strcmp(optarg, "svg");
 		s->folded = s->svg || !strcmp(optarg, "folded");
 		return 0;

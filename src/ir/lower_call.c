@@ -453,6 +453,10 @@ ref lower_call(struct lower *l, struct node *n)
 	case B_WARNF: lower_printf(l, n, EV_WARNF); break;
 	case B_CAT: lower_printf(l, n, EV_CAT); break;
 	case B_SYSTEM: lower_printf(l, n, EV_SYSTEM); break;
+	case B_ROW: lower_printf(l, n, EV_ROW); break;
+	case B_RANK: lower_rank(l, n); break;
+	case B_TOP: lower_top(l, n); break;
+	case B_SCREEN: lower_screen(l, n); break;
 	case B_PRINT: lower_print(l, n); break;
 	case B_CLEAR: lower_map_event(l, n, EV_CLEAR); break;
 	case B_ZERO: lower_map_event(l, n, EV_ZERO); break;

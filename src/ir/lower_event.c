@@ -224,6 +224,38 @@ void lower_printf(struct lower *l, struct node *n, enum event_kind k)
 	lower_send(l, ev, n->list.v + 1, n->list.n - 1);
 }
 
+/* The key goes as the first value, before the format's. */
+void lower_rank(struct lower *l, struct node *n)
+{
+	uint32_t ev = lower_event(l, EV_RANK, n->span);
+	struct node **args = arena_array(l->a, struct node *, n->list.n);
+	l->m->events.v[ev].fmt = n->list.v[1]->str;
+	args[0] = n->list.v[0];
+	for (uint32_t i = 2; i < n->list.n; i++)
+		args[i - 1] = n->list.v[i];
+	lower_send(l, ev, args, n->list.n - 1);
+}
+
+/* A table without rows has a header, too: that of the rank() before it. */
+void lower_top(struct lower *l, struct node *n)
+{
+	uint32_t ev = lower_event(l, EV_TABLE, n->span), header = ev;
+	while (header && l->m->events.v[header].kind != EV_RANK)
+		header--;
+	ref rows = n->list.n ? lower_scalar(l, n->list.v[0]) : ir_const(LB, 0);
+	struct event *e = &l->m->events.v[ev];
+	e->fixed_size = 8;
+	e->map = l->m->events.v[header].kind == EV_RANK ? header : UINT32_MAX;
+	struct record r = lower_reserve(l, 1, ev, 8);
+	ir_store(LB, 8, r.at.base, r.at.off, rows);
+	lower_submit(l, &r, false);
+}
+
+void lower_screen(struct lower *l, struct node *n)
+{
+	lower_signal(l, lower_event(l, EV_SCREEN, n->span));
+}
+
 void lower_message(struct lower *l, struct node *n, enum event_kind k, struct str fmt, ref v)
 {
 	uint32_t ev = lower_event(l, k, n->span);

@@ -80,6 +80,10 @@ struct module_map {
  * number of payload bytes. */
 enum event_kind {
 	EV_PRINTF, EV_ERRORF, EV_WARNF, /* args formatted by fmt */
+	EV_ROW,        /* args by fmt, a list of columns (sema.h) */
+	EV_RANK,       /* the same, behind args[0], the key: kept for EV_TABLE */
+	EV_TABLE,      /* payload: u64 rows, 0 = all; map = index of the EV_RANK that gives the header, or UINT32_MAX */
+	EV_SCREEN,
 	EV_PRINT,      /* print(value): one arg */
 	EV_PRINT_MAP,  /* map, top, div */
 	EV_PRINT_ELEM, /* print(@m[k]) where value is an aggregation: payload = key; args[0] = key type */

@@ -141,14 +141,26 @@ static int fold_compare(const void *px, const void *py)
 	return strcmp(x->base + x->at, y->base + y->at);
 }
 
+/* What text.c would print goes to err_fd. */
+static struct out folded_aside(const struct out *o)
+{
+	return (struct out){ .ops = &out_text_ops, .env = o->env, .fd = o->err_fd, .err_fd = o->err_fd, .buffering = OUT_BUF_LINE, .table = o->table };
+}
+
+static void folded_aside_done(struct out *o, struct out *aside)
+{
+	out_flush(aside);
+	buf_fini(&aside->buf);
+	o->table = aside->table;
+}
+
 static void folded_map(struct out *o, const struct out_map *m)
 {
 	struct buf text = { 0 };
 	if (!fold_has_stack(m->key)) {
-		struct out aside = { .ops = &out_text_ops, .env = o->env, .fd = o->err_fd, .err_fd = o->err_fd, .buffering = OUT_BUF_LINE };
+		struct out aside = folded_aside(o);
 		out_text_ops.map(&aside, m);
-		out_flush(&aside);
-		buf_fini(&aside.buf);
+		folded_aside_done(o, &aside);
 		return;
 	}
 	struct fold_line *lines = calloc(m->n ? m->n : 1, sizeof(*lines));
@@ -186,7 +198,27 @@ static void folded_map(struct out *o, const struct out_map *m)
 	out_item_done(o);
 }
 
-/* What text.c would print goes to err_fd. */
+static void folded_table_row(struct out *o, const struct event *ev, const void *p, uint32_t len)
+{
+	struct out aside = folded_aside(o);
+	table_text_row(&aside, ev, p, len);
+	folded_aside_done(o, &aside);
+}
+
+static void folded_table(struct out *o, const struct event *header, uint64_t n)
+{
+	struct out aside = folded_aside(o);
+	table_text(&aside, header, n);
+	folded_aside_done(o, &aside);
+}
+
+static void folded_table_screen(struct out *o)
+{
+	struct out aside = folded_aside(o);
+	table_text_screen(&aside);
+	folded_aside_done(o, &aside);
+}
+
 static void folded_text(struct out *o, enum out_text_kind kind, const char *s, size_t n)
 {
 	struct buf b = { 0 };
@@ -238,7 +270,32 @@ const struct out_ops out_folded_ops = {
 	.attached = folded_attached,
 	.text = folded_text,
 	.value = folded_value,
+	.row = folded_table_row,
+	.table = folded_table,
+	.screen = folded_table_screen,
 	.map = folded_map,
+	.message = folded_message,
+	.lost = folded_lost,
+	.end = folded_end,
+	.verdict = folded_verdict,
+};
+
+/* CSV: only rows of tables are results; the rest of what a program prints goes where folded stacks let it go. */
+static void csv_map(struct out *o, const struct out_map *m)
+{
+	struct out aside = folded_aside(o);
+	out_text_ops.map(&aside, m);
+	folded_aside_done(o, &aside);
+}
+
+const struct out_ops out_csv_ops = {
+	.attached = folded_attached,
+	.text = folded_text,
+	.value = folded_value,
+	.row = table_text_row,
+	.table = table_text,
+	.screen = table_text_screen,
+	.map = csv_map,
 	.message = folded_message,
 	.lost = folded_lost,
 	.end = folded_end,

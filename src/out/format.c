@@ -257,38 +257,44 @@ static void format_arg(const struct spec *c, struct val *v, const struct event_a
 	buf_fini(&b);
 }
 
-void out_format(const struct out_env *e, const struct event *ev, const void *payload, uint32_t len, struct buf *ret)
+uint32_t val_format(struct val *v, struct str fmt, const struct event *ev, uint32_t arg, uint32_t *tail, const void *payload,
+		    uint32_t len)
 {
-	struct val v = { .env = e, .o = ret, .raw = e->json };
-	const char *s = ev->fmt.s, *end = s + ev->fmt.len;
-	uint32_t arg = 0, tail = ev->fixed_size;
-
+	const char *s = fmt.s, *end = s + fmt.len;
 	while (s < end) {
 		const char *p = memchr(s, '%', (size_t)(end - s));
 		struct spec c;
 		if (!p) {
-			buf_add(ret, s, (size_t)(end - s));
-			return;
+			buf_add(v->o, s, (size_t)(end - s));
+			break;
 		}
-		buf_add(ret, s, (size_t)(p - s));
+		buf_add(v->o, s, (size_t)(p - s));
 		if (!spec_parse(p, (uint32_t)(end - p), &c)) {
-			buf_addc(ret, '%');
+			buf_addc(v->o, '%');
 			s = p + 1;
 			continue;
 		}
 		s = p + c.len;
 		if (c.conv == CONV_PERCENT) {
-			buf_addc(ret, '%');
+			buf_addc(v->o, '%');
 		} else if (c.conv == CONV_OTHER || arg >= ev->args.n) {
-			buf_add(ret, p, c.len);
+			buf_add(v->o, p, c.len);
 		} else {
 			const struct event_arg *a = &ev->args.v[arg++];
 			uint32_t avail;
-			const void *q = val_arg(a, payload, len, &tail, &avail);
-			v.depth = v.parts = 0;
-			format_arg(&c, &v, a, q, avail);
+			const void *q = val_arg(a, payload, len, tail, &avail);
+			v->depth = v->parts = 0;
+			format_arg(&c, v, a, q, avail);
 		}
 	}
+	return arg;
+}
+
+void out_format(const struct out_env *e, const struct event *ev, const void *payload, uint32_t len, struct buf *ret)
+{
+	struct val v = { .env = e, .o = ret, .raw = e->json };
+	uint32_t tail = ev->fixed_size;
+	val_format(&v, ev->fmt, ev, 0, &tail, payload, len);
 }
 
 void out_join(const struct out_env *e, const struct event *ev, const void *payload, uint32_t len, struct buf *ret)

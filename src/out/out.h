@@ -10,6 +10,7 @@
 #define SONDE_OUT_OUT_H
 
 #include "ir/module.h"
+#include "sema/sema.h"
 
 /* A place in code: function, offset, and the file or kernel module that it is of; NULL: not known. */
 struct out_frame { const char *name, *module; uint64_t offset; };
@@ -76,6 +77,35 @@ struct out_map {
 	uint64_t newest;   /* time series: epoch at the right end */
 };
 
+/*
+ * table.c: rows with columns (docs/language.md, Tables). A cell is text, or a value in JSON; columns beyond the format's are empty.
+ * Rows of rank() are kept here, in their cells, until they are printed.
+ */
+struct out_cells {
+	struct buf text;               /* the cells, one behind the other */
+	uint32_t end[COLUMNS_MAX], n;  /* where each of them ends */
+};
+struct out_kept {
+	const struct event *ev;
+	uint64_t key;                  /* orders as an unsigned number */
+	uint32_t seq, n, *end;         /* end and text in one piece of memory */
+	char *text;
+};
+struct out_table {
+	struct str header;             /* the format whose header stands above the next row */
+	VEC(struct out_kept) rows;
+	bool was_screen;
+};
+enum out_cell_form { CELL_TEXT, CELL_JSON, CELL_CSV };
+void out_cells(const struct out_env *e, const struct event *ev, uint32_t from_arg, const void *payload, uint32_t len,
+	       enum out_cell_form form, struct out_cells *ret);
+struct out;
+/* rank(): 0, or -ENOMEM, -E2BIG when there are too many. */
+int out_table_keep(struct out *o, const struct event *ev, const void *payload, uint32_t len);
+void out_table_sort(struct out_table *t); /* the largest key first */
+void out_table_clear(struct out_table *t);
+void out_table_fini(struct out_table *t);
+
 enum out_text_kind { OUT_PRINTF, OUT_TIME, OUT_CAT, OUT_JOIN, OUT_SYSTEM };
 enum out_loss {
 	LOSS_RING,    /* records that did not fit the ring */
@@ -103,6 +133,11 @@ struct out_ops {
 	void (*text)(struct out *, enum out_text_kind, const char *s, size_t n);
 	/* print(value). A packed string's bytes are the last ones of the payload. */
 	void (*value)(struct out *, const struct event_arg *, const void *payload, uint32_t len);
+	/* One row of a table, with its header where that is not there yet; p NULL: only the header. */
+	void (*row)(struct out *, const struct event *, const void *p, uint32_t len);
+	/* The kept rows, sorted, `n` of them at most; header NULL: unknown, as there are none. */
+	void (*table)(struct out *, const struct event *header, uint64_t n);
+	void (*screen)(struct out *);
 	void (*map)(struct out *, const struct out_map *); /* print(@m) and at exit */
 	void (*message)(struct out *, enum event_kind /* EV_ERRORF, EV_WARNF, EV_RUNTIME */, const struct diags *,
 			struct span, const char *text, size_t n);   /* stderr in text mode */
@@ -117,11 +152,21 @@ struct out {
 	int fd;              /* results */
 	int err_fd;          /* messages in text mode: 2 */
 	enum { OUT_BUF_LINE, OUT_BUF_FULL, OUT_BUF_NONE } buffering;
+	bool tty;            /* fd is a terminal */
+	enum out_cell_form form; /* of the cells of tables */
+	struct out_table table;
 	bool quiet;          /* no "Attached N probes" */
 	bool no_warnings;
 	int error; /* -errno of the first failed write; then output is dropped and the session ends (-EPIPE quietly) */
 };
-extern const struct out_ops out_text_ops, out_json_ops, out_folded_ops;
+extern const struct out_ops out_text_ops, out_json_ops, out_folded_ops, out_csv_ops;
+/* table.c, for text and CSV */
+void table_text_row(struct out *o, const struct event *ev, const void *p, uint32_t len);
+void table_text(struct out *o, const struct event *header, uint64_t n);
+void table_text_screen(struct out *o);
+void table_json_row(struct out *o, const struct event *ev, const void *p, uint32_t len);
+void table_json(struct out *o, const struct event *header, uint64_t n);
+void table_json_screen(struct out *o);
 /* write.c: hand buf to the descriptor. Short writes and EINTR are handled; sets error. */
 void out_flush(struct out *o);
 /* The same for a message: what is in buf goes first, then the text to err_fd, whose errors are nobody's. */

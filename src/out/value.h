@@ -36,6 +36,10 @@ uint32_t val_stack_frames(const struct out_env *e, const struct type *t, const v
 /* The value of a row of a map, divided by map->div. */
 void val_row(struct val *v, const struct out_map *m, const struct out_row *row, bool json);
 
+/* format.c: printf of arguments of an event, from the arg-th on; how many are used up then. */
+uint32_t val_format(struct val *v, struct str fmt, const struct event *ev, uint32_t arg, uint32_t *tail, const void *payload,
+		    uint32_t len);
+
 /* user.c: the name of a user, false if there is none. */
 bool val_username(uint64_t uid, struct buf *ret);
 /* gfp.c: allocation flags of the kernel as text. */

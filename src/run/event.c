@@ -180,6 +180,38 @@ static void event_map(struct session *s, const struct event *ev)
 		event_failed(s, ev, "cannot access a map", err);
 }
 
+static void event_rank(struct session *s, const struct event *ev, const uint8_t *p, uint32_t len)
+{
+	int err = out_table_keep(&s->out, ev, p, len);
+	if (err && !s->rank_failed)
+		event_failed(s, ev, "cannot keep more rows until top()", err);
+	s->rank_failed = err != 0; /* said once for each table */
+}
+
+static void event_table(struct session *s, const struct event *ev, uint64_t n)
+{
+	const struct event *header = ev->map < s->module.events.n ? &s->module.events.v[ev->map] : NULL;
+	out_table_sort(&s->out.table);
+	s->out.ops->table(&s->out, header, n);
+	out_table_clear(&s->out.table);
+	s->rank_failed = false;
+}
+
+/* A program with one table shows its header at once. */
+void event_header(struct session *s)
+{
+	const struct event *one = NULL;
+	for (uint32_t i = 0; i < s->module.events.n; i++) {
+		const struct event *ev = &s->module.events.v[i];
+		if (ev->kind == EV_RANK || ev->kind == EV_SCREEN || (ev->kind == EV_ROW && one && !str_eq(one->fmt, ev->fmt)))
+			return;
+		if (ev->kind == EV_ROW)
+			one = ev;
+	}
+	if (one)
+		s->out.ops->row(&s->out, one, NULL, 0);
+}
+
 static void event_time(struct session *s, const struct event *ev)
 {
 	struct timespec now;
@@ -220,6 +252,23 @@ int event_handle(void *arg, const void *record, uint32_t size)
 			event_system(s, ev);
 		else
 			event_message(s, ev->kind, ev->span, &s->text);
+		break;
+	case EV_ROW:
+		s->out.ops->row(&s->out, ev, p, len);
+		break;
+	case EV_RANK:
+		event_rank(s, ev, p, len);
+		break;
+	case EV_TABLE: {
+		int64_t n;
+		if (len < 8)
+			goto bad;
+		memcpy(&n, p, 8);
+		event_table(s, ev, n < 0 ? 0 : (uint64_t)n);
+		break;
+	}
+	case EV_SCREEN:
+		s->out.ops->screen(&s->out);
 		break;
 	case EV_PRINT:
 		if (!ev->args.n)

@@ -164,6 +164,7 @@ struct session {
 	struct buf text;        /* of the item at hand */
 	struct buf module_name; /* of a kernel module, in brackets */
 	uint64_t *n_runtime;    /* by module.events index: how often a run-time message came */
+	bool rank_failed;       /* a row was not kept, and that was said */
 	uint64_t n_bad_records; /* that could not be decoded: our bug, said in the verdict */
 	uint64_t lost_said;     /* lost events already reported */
 	int64_t lost_second;    /* when */
@@ -194,6 +195,7 @@ const char *load_name(const struct session *s, uint32_t prog); /* the attach poi
 void log_report(struct session *s, uint32_t prog, int err, const char *log, uint32_t log_size);
 /* event.c: one record of a ring (arg: the session). */
 int event_handle(void *session, const void *record, uint32_t size);
+void event_header(struct session *s);  /* of the only table, before its first row */
 void event_summary(struct session *s); /* run-time messages that came more than once */
 /* loop.c: from attached to the reason to end. */
 int loop_run(struct session *s);

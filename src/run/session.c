@@ -87,7 +87,8 @@ static void session_open_output(struct session *s)
 		.wall_minus_tai_ns = session_clock_delta(CLOCK_REALTIME, CLOCK_TAI),
 	};
 	/* By line: for us, whenever the rings are empty. So a flood is written in large pieces, and a single event at once. */
-	s->out = (struct out){ .ops = o->json ? &out_json_ops : o->folded ? &out_folded_ops : &out_text_ops, .env = &s->out_env, .fd = o->out_fd, .err_fd = o->err_fd,
+	enum out_cell_form form = o->json ? CELL_JSON : o->csv ? CELL_CSV : CELL_TEXT;
+	s->out = (struct out){ .form = form, .tty = isatty(o->out_fd), .ops = o->json ? &out_json_ops : o->csv ? &out_csv_ops : o->folded ? &out_folded_ops : &out_text_ops, .env = &s->out_env, .fd = o->out_fd, .err_fd = o->err_fd,
 			       .buffering = o->buffering == SESSION_NONE ? OUT_BUF_NONE : OUT_BUF_FULL, .quiet = o->quiet,
 			       .no_warnings = o->no_warnings };
 }
@@ -168,6 +169,7 @@ static int session_judge_attach(struct session *s, int err)
 static void session_ready(struct session *s)
 {
 	s->out.ops->attached(&s->out, s->attached.n_probes);
+	event_header(s);
 	if (s->o->buffering != SESSION_FULL)
 		out_flush(&s->out);
 	if (s->o->ready_fd >= 0) {
@@ -336,6 +338,7 @@ static void session_close(struct session *s)
 	mmaps_close(s->mmaps);
 	sym_procs_free(s->procs);
 	buf_fini(&s->out.buf);
+	out_table_fini(&s->out.table);
 	buf_fini(&s->text);
 	buf_fini(&s->module_name);
 	buf_fini(&s->module.rodata);

@@ -41,6 +41,7 @@ struct session_options {
 	int ready_fd;               /* gets a line when everything is attached, and is closed; -1: none */
 	enum session_buffering buffering;
 	bool folded;                /* -f folded, -f svg */
+	bool csv;                   /* -f csv: the rows of tables */
 	bool svg;                   /* -f svg: the folded lines are for a picture */
 	bool json, quiet, verbose, colour;
 	bool runtime_warnings;      /* -k */

@@ -574,6 +574,10 @@ struct type *sema_call(struct sema_ctx *c, struct node *n)
 		return sema_aggregation(c, n);
 	case B_PRINTF: case B_ERRORF: case B_WARNF: case B_CAT: case B_SYSTEM:
 		return call_format(c, n);
+	case B_ROW: case B_RANK: case B_TOP:
+		return sema_row(c, n);
+	case B_SCREEN:
+		return sema_basic(c, SB_NONE);
 	case B_PRINT:
 		return call_print(c, n);
 	case B_CLEAR: case B_ZERO:

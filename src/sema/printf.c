@@ -4,52 +4,9 @@
  * conversions as arguments, each of a type that it can show (reference 4.3).
  * What does not look like a conversion is text, as at run time.
  */
-#include <ctype.h>
-
 #include "sema/sema_priv.h"
 
-/* %[-][+][ ][#][0][width|*][.precision|.*][hlLjzt...]conversion */
-bool sema_format_next(struct str f, uint32_t *pos, struct format_spec *ret)
-{
-	static const char flags[] = "-+ #0";
-	for (uint32_t i = *pos; i < f.len; i++) {
-		if (f.s[i] != '%')
-			continue;
-		uint32_t k = i + 1;
-		for (const char *fl = flags; *fl; fl++)
-			if (k < f.len && f.s[k] == *fl)
-				k++;
-		for (int part = 0; part < 2; part++) {
-			uint32_t w = k;
-			if (part && (w >= f.len || f.s[w++] != '.'))
-				break;
-			if (w < f.len && f.s[w] == '*') {
-				k = w + 1;
-				continue;
-			}
-			uint32_t d = w;
-			while (d < f.len && isdigit((unsigned char)f.s[d]))
-				d++;
-			if (d > w)
-				k = d;
-		}
-		while (k < f.len && f.s[k] && strchr("hlLjzt", f.s[k]))
-			k++;
-		if (k >= f.len || !f.s[k] || !strchr("diouxXeEfFgGaAcspnr%", f.s[k]))
-			continue;
-		*ret = (struct format_spec){ .lo = i, .conv = { f.s[k] } };
-		k++;
-		const char *more = ret->conv[0] == 'r' ? "hx" : ret->conv[0] == 'g' ? "r" : "";
-		if (k < f.len && f.s[k] && strchr(more, f.s[k]))
-			ret->conv[1] = f.s[k++];
-		ret->hi = *pos = k;
-		return true;
-	}
-	*pos = f.len;
-	return false;
-}
-
-static void format_check(struct sema_ctx *c, struct node **arg, const char *conv)
+void sema_format_check(struct sema_ctx *c, struct node **arg, const char *conv)
 {
 	struct type *t = (*arg)->type;
 	struct span span = (*arg)->span;
@@ -99,7 +56,7 @@ void sema_format(struct sema_ctx *c, struct node *n)
 			SERR(c, D_FORMAT_SPEC, n->list.v[0]->span, arena_strdup(c->a, sp.conv));
 			bad = true;
 		} else if (want < have) {
-			format_check(c, &n->list.v[want + 1], arena_strdup(c->a, sp.conv));
+			sema_format_check(c, &n->list.v[want + 1], arena_strdup(c->a, sp.conv));
 		}
 		want++;
 	}

@@ -25,6 +25,7 @@
  *   print            [MAP without a, INT top, INT div]: the whole map; [MAP with a] of aggregation type: that element,
  *                    printed by the reader; anything else: a value
  *   printf & Co.     list[0] N_STRING; time, join's delimiter, strftime's format are N_STRING, too
+ *   row rank         [N_STRING of all columns, values...]; rank's key, 64 bits, before them. top: [64 bits] or nothing
  *   strftime         ival: enum clock_mode of its second argument
  *   hist lhist       list[0]: the value, 64 bits; the parameters are in the type (agg)
  *   sum min max avg stats, exit   list[0]: 64 bits
@@ -34,10 +35,11 @@
  *   folded or expanded, never seen: kaddr pton cpid (without child) has_cpid probetype usermode (where constant) ppid pcomm
  *                    leader_* assert static_assert fail getopt is_* strcap container_of kfunc_exist default_str_length ...
  */
-enum nsecs_mode { NSECS_BOOT, NSECS_MONOTONIC, NSECS_TAI, NSECS_SW_TAI };
 
 #ifndef SONDE_SEMA_SEMA_H
 #define SONDE_SEMA_SEMA_H
+
+enum nsecs_mode { NSECS_BOOT, NSECS_MONOTONIC, NSECS_TAI, NSECS_SW_TAI };
 
 #include "lang/ast.h"
 #include "sema/provider.h"
@@ -113,6 +115,29 @@ struct sema_config { /* config block and environment (reference 6.3) */
 	bool unstable_told;   /* once a program */
 };
 void sema_config_init(struct sema_config *c);
+/* One column of a row's format (column.c): "  NAME:%CONVERSION" */
+enum column_kind {
+	COL_NUMBER, /* an integer, by its own size and sign */
+	COL_UNIT,   /* an integer divided by `divisor` */
+	COL_VALUE,  /* %s: any value, at most `precision` characters */
+	COL_FORMAT, /* values by a format of printf: `inner` */
+};
+enum { COLUMN_WIDTH = 1000, COLUMN_DIGITS = 18, COLUMNS_MAX = 64 };
+struct column {
+	enum column_kind kind;
+	struct str name;
+	uint32_t lead;     /* blanks before it */
+	uint32_t lo, hi;   /* in the format, blanks included */
+	uint32_t width;    /* never less than the name's */
+	bool left;
+	int precision;     /* -1: none */
+	uint64_t divisor;
+	struct str inner;  /* lies in `text` or in the format */
+	char text[16];
+	uint32_t n_values;
+};
+/* The next column of a format. False: there is none, or what stands there is none, and *ret_wrong says so. */
+bool sema_column_next(struct str fmt, uint32_t *pos, struct column *ret, const char **ret_wrong);
 bool sema_config_set(struct sema_config *c, struct diags *d, struct str key, struct str value, struct span span);
 
 struct sema_setting { struct str key, value; };

@@ -75,6 +75,8 @@ void sema_coerce(struct sema_ctx *c, struct node **pn, struct type *t);
 struct type *sema_builtin_value(struct sema_ctx *c, struct node *n); /* value.c */
 struct type *sema_comptime(struct sema_ctx *c, struct node *n); /* comptime.c: calls that fold or expand */
 void sema_format(struct sema_ctx *c, struct node *call); /* printf.c: list[0] is a literal, the rest inferred */
+void sema_format_check(struct sema_ctx *c, struct node **arg, const char *conv); /* printf.c: one value by one conversion */
+struct type *sema_row(struct sema_ctx *c, struct node *n); /* column.c: row, rank, top */
 struct format_spec {
 	uint32_t lo, hi;  /* where in the format */
 	char conv[3];     /* "d", "s", "rx", ... */
