@@ -17,16 +17,16 @@ CFLAGS   := -O1 -g $(SAN_FLAGS)
 endif
 CPPFLAGS += -D_GNU_SOURCE -Isrc -Iinclude -I$(BUILD)/gen
 ALL_CFLAGS = -std=gnu17 $(WARN) $(CFLAGS) $(CPPFLAGS) -ffunction-sections -fdata-sections
-LIBS      = -lbpf -lelf -lz
+LIBS      = -lbpf -lelf -liberty -lz
 # libdw is loaded when needed (sym/dw.c); the static program has it linked in. Newer elfutils want zstd beneath it; pkg-config knows.
-STATIC_LIBS = -lbpf -ldw -lelf -llzma -lbz2 $(filter -lzstd,$(shell pkg-config --static --libs libdw libelf 2>/dev/null)) -lz -lpthread
+STATIC_LIBS = -lbpf -ldw -lelf -liberty -llzma -lbz2 $(filter -lzstd,$(shell pkg-config --static --libs libdw libelf 2>/dev/null)) -lz -lpthread
 
 SRC      := $(sort $(wildcard src/*/*.c))
 OBJ      := $(SRC:%.c=$(BUILD)/%.o)
 # What the static program has in another form.
-STATIC_SRC = src/sym/dw.c
+STATIC_SRC = src/sym/dw.c src/sym/xz.c src/sym/fetch.c
 STATIC_OBJ = $(filter-out $(STATIC_SRC:%.c=$(BUILD)/%.o),$(OBJ)) $(STATIC_SRC:%.c=$(BUILD)/static/%.o)
-DEB_DEPS  = gcc make pkg-config libc6-dev libbpf-dev libelf-dev libdw-dev liblzma-dev libbz2-dev zlib1g-dev
+DEB_DEPS  = gcc make pkg-config libc6-dev libbpf-dev libelf-dev libdw-dev libiberty-dev liblzma-dev libbz2-dev zlib1g-dev
 DEB_TEST  = jq binutils coreutils util-linux
 DEB_VM    = qemu-system-x86 busybox-static cpio kmod xz-utils e2fsprogs xfsprogs btrfs-progs iproute2 procps bpftool
 

@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Functions of an ELF file. The file is read once when opened: its executable segments, and its function symbols, sorted by
- * address. All names lie in one block. Both symbol tables are read, .dynsym and .symtab; when the file has been stripped of the
- * second, a separate debug file found by its build id stands in (addresses are the same; only symbols are taken from it).
+ * address (table.c). They come from
+ *
+ *   .dynsym and .symtab            names that are exported; all names, unless the file has been stripped of them
+ *   .gnu_debugdata                 a compressed ELF file with the symbol table only, in stripped binaries of some distributions
+ *   a separate debug file          if all that gives no .symtab (debug.c)
+ *   relocations                    stubs of procedure linkage, "puts@plt" (plt.c)
  *
  * What a uprobe needs is a *file offset*; symbols have *addresses*. The program headers relate the two, and only an address
- * inside the file part of an executable segment has an offset that the kernel can put a breakpoint on.
+ * inside the file part of an executable segment has an offset that the kernel can put a breakpoint on. A separate file's addresses are those
+ * before the binary was moved (prelinked), if it was: the first loaded segment of both tells by how much.
  *
  * Invariants: every count and size of the file is checked against the file's length or a fixed bound before it is used; libelf
  * is opened in read mode, not mapped, so that a file which shrinks under us is a short read and not a signal. The libelf
@@ -13,8 +18,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <gelf.h>
-#include <libelf.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,12 +25,9 @@
 #include <unistd.h>
 
 #include "base/str.h"
-#include "sym/sym.h"
+#include "sym/elf.h"
 
-#define ELF_MAX_SECTIONS 100000u
-#define ELF_MAX_SYMBOLS 20000000u
-#define ELF_MAX_SEGMENTS 4096u
-#define ELF_MAX_NAMES (1u << 31)
+enum { MINI_MAX_IN = 32 << 20, MINI_MAX = 256 << 20 };
 
 #if defined(__x86_64__)
 #define ELF_NATIVE EM_X86_64
@@ -36,112 +36,6 @@
 #else
 #define ELF_NATIVE EM_NONE
 #endif
-
-struct segment { uint64_t addr, offset, size; };
-struct entry {
-	uint64_t addr, size;
-	uint32_t name; /* offset in names */
-	uint8_t ifunc, weak, local;
-};
-struct sym_elf {
-	int fd;
-	uint16_t type, machine;
-	bool stripped, go;
-	struct segment *segs;
-	uint32_t n_segs;
-	struct entry *syms;
-	uint32_t n_syms, cap_syms;
-	char *names;
-	size_t n_names, cap_names;
-};
-
-static int elf_add_name(struct sym_elf *e, const char *name, uint32_t *ret)
-{
-	size_t n = strcspn(name, "@"); /* .symtab says "memcpy@@GLIBC_2.14" */
-	if (e->n_names + n + 1 > ELF_MAX_NAMES)
-		return -E2BIG;
-	if (e->n_names + n + 1 > e->cap_names) {
-		size_t cap = (e->cap_names ? e->cap_names * 2 : 1 << 14) + n + 1;
-		char *p = realloc(e->names, cap);
-		if (!p)
-			return -ENOMEM;
-		e->names = p;
-		e->cap_names = cap;
-	}
-	*ret = (uint32_t)e->n_names;
-	memcpy(e->names + e->n_names, name, n);
-	e->names[e->n_names + n] = 0;
-	e->n_names += n + 1;
-	return 0;
-}
-
-static int elf_add_symbol(struct sym_elf *e, const GElf_Sym *s, const char *name)
-{
-	unsigned type = GELF_ST_TYPE(s->st_info), bind = GELF_ST_BIND(s->st_info);
-	if ((type != STT_FUNC && type != STT_GNU_IFUNC) || s->st_shndx == SHN_UNDEF || !name || !*name || *name == '@')
-		return 0;
-	if (e->n_syms >= ELF_MAX_SYMBOLS)
-		return -E2BIG;
-	if (e->n_syms == e->cap_syms) {
-		uint32_t cap = e->cap_syms ? e->cap_syms * 2 : 256;
-		struct entry *p = realloc(e->syms, cap * sizeof(*p));
-		if (!p)
-			return -ENOMEM;
-		e->syms = p;
-		e->cap_syms = cap;
-	}
-	struct entry n = { .addr = s->st_value, .size = s->st_size, .ifunc = type == STT_GNU_IFUNC, .weak = bind == STB_WEAK,
-			   .local = bind == STB_LOCAL };
-	int r = elf_add_name(e, name, &n.name);
-	if (r == 0)
-		e->syms[e->n_syms++] = n;
-	return r;
-}
-
-/* Function symbols of all tables of the given type. *ret_found: there is such a table. */
-static int elf_read_symbols(struct sym_elf *e, Elf *elf, uint32_t sh_type, bool *ret_found)
-{
-	uint32_t n_scn = 0;
-	for (Elf_Scn *scn = NULL; (scn = elf_nextscn(elf, scn)) && n_scn < ELF_MAX_SECTIONS; n_scn++) {
-		GElf_Shdr sh;
-		if (!gelf_getshdr(scn, &sh) || sh.sh_type != sh_type || sh.sh_entsize == 0)
-			continue;
-		Elf_Data *data = elf_getdata(scn, NULL);
-		if (!data || !data->d_buf)
-			continue;
-		*ret_found = true;
-		uint64_t n = sh.sh_size / sh.sh_entsize;
-		if (n > data->d_size / sizeof(Elf32_Sym))
-			n = data->d_size / sizeof(Elf32_Sym);
-		for (uint64_t i = 1; i < n && i < ELF_MAX_SYMBOLS; i++) {
-			GElf_Sym s;
-			if (!gelf_getsym(data, (int)i, &s))
-				break;
-			unsigned type = GELF_ST_TYPE(s.st_info);
-			if (type != STT_FUNC && type != STT_GNU_IFUNC)
-				continue;
-			int r = elf_add_symbol(e, &s, elf_strptr(elf, sh.sh_link, s.st_name));
-			if (r < 0)
-				return r;
-		}
-	}
-	return 0;
-}
-
-static bool elf_has_section(Elf *elf, const char *name)
-{
-	size_t names = 0;
-	uint32_t n_scn = 0;
-	if (elf_getshdrstrndx(elf, &names) != 0)
-		return false;
-	for (Elf_Scn *scn = NULL; (scn = elf_nextscn(elf, scn)) && n_scn < ELF_MAX_SECTIONS; n_scn++) {
-		GElf_Shdr sh;
-		const char *s = gelf_getshdr(scn, &sh) ? elf_strptr(elf, names, sh.sh_name) : NULL;
-		if (s && !strcmp(s, name))
-			return true;
-	}
-	return false;
-}
 
 static int elf_read_segments(struct sym_elf *e, Elf *elf, uint64_t file_size)
 {
@@ -168,121 +62,103 @@ static int elf_read_segments(struct sym_elf *e, Elf *elf, uint64_t file_size)
 	return 0;
 }
 
-/* The build id, from the notes in the program headers or sections: where its bytes are, and how many; 0 without one. */
-static size_t elf_build_id(Elf *elf, uint8_t *ret, size_t room)
+/* Symbols of another file for the same binary. */
+static int elf_read_other(struct sym_elf *e, Elf *other, bool *ret_found)
 {
-	uint32_t n_scn = 0;
-	for (Elf_Scn *scn = NULL; (scn = elf_nextscn(elf, scn)) && n_scn < ELF_MAX_SECTIONS; n_scn++) {
-		GElf_Shdr sh;
-		if (!gelf_getshdr(scn, &sh) || sh.sh_type != SHT_NOTE)
-			continue;
-		Elf_Data *data = elf_getdata(scn, NULL);
-		if (!data || !data->d_buf)
-			continue;
-		GElf_Nhdr nh;
-		size_t off = 0, next, name_off, desc_off;
-		while (off < data->d_size && (next = gelf_getnote(data, off, &nh, &name_off, &desc_off)) > off) {
-			if (nh.n_type == NT_GNU_BUILD_ID && nh.n_namesz == 4 && nh.n_descsz >= 2 && nh.n_descsz <= room &&
-			    name_off + 4 <= data->d_size && desc_off + nh.n_descsz <= data->d_size &&
-			    !memcmp((const char *)data->d_buf + name_off, "GNU", 4)) {
-				memcpy(ret, (const char *)data->d_buf + desc_off, nh.n_descsz);
-				return nh.n_descsz;
-			}
-			off = next;
-		}
-	}
-	return 0;
+	uint64_t load = e->first_load;
+	if (!other || elf_kind(other) != ELF_K_ELF)
+		return 0;
+	elf_first_load(other, &load);
+	return elf_read_symbols(e, other, SHT_SYMTAB, e->first_load - load, ret_found);
 }
 
-/* Symbols from /usr/lib/debug/.build-id, when there. It must carry the same build id. */
-static int elf_read_debug(struct sym_elf *e, Elf *elf, bool *ret_found)
+/* "Mini debug info". What is wrong with it is as if it were not there; no memory is an error. */
+static int elf_read_mini(struct sym_elf *e, Elf *elf, bool *ret_found)
 {
-	uint8_t id[64], other[64];
-	size_t n = elf_build_id(elf, id, sizeof(id));
-	if (n < 2)
+	GElf_Shdr sh;
+	void *image = NULL;
+	size_t n = 0;
+	Elf_Scn *scn = elf_section(elf, ".gnu_debugdata", &sh);
+	Elf_Data *data = scn && sh.sh_type == SHT_PROGBITS && sh.sh_size <= MINI_MAX_IN ? elf_rawdata(scn, NULL) : NULL;
+	if (!data || !data->d_buf)
 		return 0;
-	char path[256];
-	int len = snprintf(path, sizeof(path), "/usr/lib/debug/.build-id/%02x/", id[0]);
-	for (size_t i = 1; i < n; i++)
-		len += snprintf(path + len, sizeof(path) - (size_t)len, "%02x", id[i]);
-	snprintf(path + len, sizeof(path) - (size_t)len, ".debug");
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return 0;
-	int r = 0;
-	Elf *debug = elf_begin(fd, ELF_C_READ, NULL);
-	if (debug && elf_kind(debug) == ELF_K_ELF && elf_build_id(debug, other, sizeof(other)) == n && !memcmp(id, other, n))
-		r = elf_read_symbols(e, debug, SHT_SYMTAB, ret_found);
-	if (debug)
-		elf_end(debug);
-	close(fd);
+	int r = xz_decode(data->d_buf, data->d_size, MINI_MAX, &image, &n);
+	if (r < 0)
+		return r == -ENOMEM ? r : 0;
+	Elf *mini = elf_memory(image, n);
+	r = elf_read_other(e, mini, ret_found);
+	if (mini)
+		elf_end(mini);
+	free(image);
 	return r;
 }
 
-/* Names that people use come first: global, not weak, few leading underscores, short. */
-static int elf_rank(const struct sym_elf *e, const struct entry *s)
+static int elf_read_debug(struct sym_elf *e, Elf *elf, bool *ret_found)
 {
-	const char *name = e->names + s->name;
-	size_t under = strspn(name, "_");
-	return (s->local ? 1 << 20 : 0) + (int)(under > 100 ? 100 : under) * 4096 + (s->weak ? 2048 : 0) +
-	       (int)(strlen(name) > 2000 ? 2000 : strlen(name));
-}
-
-static int elf_compare(const void *px, const void *py, void *arg)
-{
-	const struct sym_elf *e = arg;
-	const struct entry *x = px, *y = py;
-	if (x->addr != y->addr)
-		return x->addr < y->addr ? -1 : 1;
-	int rx = elf_rank(e, x), ry = elf_rank(e, y);
-	return rx != ry ? rx - ry : strcmp(e->names + x->name, e->names + y->name);
+	e->debug_tried = true;
+	if (e->debug_fd < 0)
+		e->debug_fd = elf_find_debug(e, elf);
+	if (e->debug_fd < 0)
+		return 0;
+	Elf *debug = elf_begin(e->debug_fd, ELF_C_READ, NULL);
+	int r = elf_read_other(e, debug, ret_found);
+	if (debug)
+		elf_end(debug);
+	return r;
 }
 
 static int elf_read(struct sym_elf *e, uint64_t file_size)
 {
+	GElf_Shdr sh;
+	GElf_Ehdr eh;
 	if (elf_version(EV_CURRENT) == EV_NONE)
 		return -ENOSYS;
 	Elf *elf = elf_begin(e->fd, ELF_C_READ, NULL);
-	GElf_Ehdr eh;
 	int r = -ENOEXEC;
 	if (elf && elf_kind(elf) == ELF_K_ELF && gelf_getehdr(elf, &eh)) {
 		e->type = eh.e_type;
 		e->machine = eh.e_machine;
-		e->go = elf_has_section(elf, ".gopclntab");
+		e->go = elf_section(elf, ".gopclntab", &sh) != NULL;
+		e->has_dwarf = elf_section(elf, ".debug_info", &sh) && sh.sh_type == SHT_PROGBITS;
+		e->n_id = elf_build_id(elf, e->id);
+		elf_first_load(elf, &e->first_load);
 		bool has_dyn = false, has_sym = false;
 		r = elf_read_segments(e, elf, file_size);
-		r = r ? r : elf_read_symbols(e, elf, SHT_DYNSYM, &has_dyn);
-		r = r ? r : elf_read_symbols(e, elf, SHT_SYMTAB, &has_sym);
-		e->stripped = !has_sym;
-		if (r == 0 && !has_sym) {
+		r = r ? r : elf_read_symbols(e, elf, SHT_DYNSYM, 0, &has_dyn);
+		r = r ? r : elf_read_symbols(e, elf, SHT_SYMTAB, 0, &has_sym);
+		if (r == 0 && !has_sym)
 			r = elf_read_debug(e, elf, &has_sym);
-			e->stripped = !has_sym;
-		}
+		if (r == 0 && !has_sym)
+			r = elf_read_mini(e, elf, &has_sym);
+		e->stripped = !has_sym;
+		if (r == 0)
+			elf_sort(e);
+		r = r ? r : elf_read_plt(e, elf);
 	}
 	if (elf)
 		elf_end(elf);
-	if (r == 0 && e->n_syms)
-		qsort_r(e->syms, e->n_syms, sizeof(*e->syms), elf_compare, e);
 	return r;
 }
 
-int sym_elf_open(const char *path, struct sym_elf **ret)
+int sym_elf_open_file(const struct sym_file *f, struct sym_elf **ret)
 {
 	struct stat st;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	if (fd < 0)
-		return -errno;
-	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
-		close(fd);
-		return -ENOEXEC;
+	struct sym_elf *e = NULL;
+	int r = fstat(f->fd, &st) != 0 || !S_ISREG(st.st_mode) ? -ENOEXEC : 0;
+	if (r == 0 && !(e = calloc(1, sizeof(*e))))
+		r = -ENOMEM;
+	if (r < 0) {
+		close(f->fd);
+		if (f->debug_fd >= 0)
+			close(f->debug_fd);
+		return r;
 	}
-	struct sym_elf *e = calloc(1, sizeof(*e));
-	if (!e) {
-		close(fd);
-		return -ENOMEM;
-	}
-	e->fd = fd;
-	int r = elf_read(e, (uint64_t)st.st_size);
+	e->fd = f->fd;
+	e->debug_fd = f->debug_fd;
+	e->fetch = f->fetch;
+	e->root = strdup(f->root ? f->root : "");
+	e->path = strdup(f->path ? f->path : "");
+	r = e->root && e->path ? elf_read(e, (uint64_t)st.st_size) : -ENOMEM;
 	if (r < 0) {
 		sym_elf_close(e);
 		return r;
@@ -291,15 +167,79 @@ int sym_elf_open(const char *path, struct sym_elf **ret)
 	return 0;
 }
 
+int sym_elf_open(const char *path, struct sym_elf **ret)
+{
+	int pid, at = 0;
+	char root[64] = "", real[4096];
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd < 0)
+		return -errno;
+	/* "/proc/PID/root/usr/bin/x" is /usr/bin/x in another file system, with debug files of its own */
+	if (sscanf(path, "/proc/%d/root%n", &pid, &at) == 1 && at && path[at] == '/' && at < (int)sizeof(root))
+		snprintf(root, sizeof(root), "%.*s", at, path);
+	else
+		at = 0;
+	if (!at && realpath(path, real)) /* debug files lie beside the file, not beside a link to it */
+		path = real;
+	return sym_elf_open_file(&(struct sym_file){ .fd = fd, .debug_fd = -1, .root = root, .path = path + at, .fetch = true }, ret);
+}
+
+/* The debug file alone, while its root is there; -1. */
+int sym_debug_open(int fd, const char *root, const char *path)
+{
+	struct sym_elf e = { .fd = fd, .root = (char *)root, .path = (char *)path };
+	if (elf_version(EV_CURRENT) == EV_NONE)
+		return -1;
+	Elf *elf = elf_begin(fd, ELF_C_READ, NULL);
+	int r = -1;
+	if (elf && elf_kind(elf) == ELF_K_ELF) {
+		e.n_id = elf_build_id(elf, e.id);
+		r = elf_find_debug(&e, elf);
+	}
+	if (elf)
+		elf_end(elf);
+	return r < 0 ? -1 : r;
+}
+
+int sym_elf_dwarf(struct sym_elf *e)
+{
+	if (e->has_dwarf)
+		return fcntl(e->fd, F_DUPFD_CLOEXEC, 0);
+	if (!e->debug_tried) {
+		Elf *elf = elf_begin(e->fd, ELF_C_READ, NULL);
+		e->debug_tried = true;
+		if (elf && e->debug_fd < 0)
+			e->debug_fd = elf_find_debug(e, elf);
+		if (elf)
+			elf_end(elf);
+	}
+	return e->debug_fd >= 0 ? fcntl(e->debug_fd, F_DUPFD_CLOEXEC, 0) : -ENOENT;
+}
+
 void sym_elf_close(struct sym_elf *e)
 {
 	if (!e)
 		return;
 	close(e->fd);
+	if (e->debug_fd >= 0)
+		close(e->debug_fd);
+	free(e->root);
+	free(e->path);
 	free(e->segs);
 	free(e->syms);
 	free(e->names);
 	free(e);
+}
+
+size_t sym_elf_bytes(const struct sym_elf *e)
+{
+	return sizeof(*e) + e->cap_syms * sizeof(*e->syms) + e->cap_names;
+}
+
+uint32_t sym_elf_id(const struct sym_elf *e, const uint8_t **ret)
+{
+	*ret = e->id;
+	return e->n_id;
 }
 
 bool sym_elf_is_native(const struct sym_elf *e)
@@ -348,8 +288,9 @@ bool sym_elf_addr(const struct sym_elf *e, uint64_t offset, uint64_t *ret_addr)
 
 static struct sym elf_sym(const struct sym_elf *e, const struct entry *s)
 {
-	return (struct sym){ .name = e->names + s->name, .addr = s->addr, .size = s->size, .is_ifunc = s->ifunc,
-			     .is_weak = s->weak, .is_local = s->local };
+	unsigned flags = elf_flags(e, s);
+	return (struct sym){ .name = e->names + s->name, .addr = s->addr, .size = flags & ELF_SIZELESS ? 0 : s->size,
+			     .is_ifunc = flags & ELF_IFUNC, .is_weak = flags & ELF_WEAK, .is_local = flags & ELF_LOCAL };
 }
 
 bool sym_elf_find(const struct sym_elf *e, const char *name, struct sym *ret)
@@ -357,7 +298,8 @@ bool sym_elf_find(const struct sym_elf *e, const char *name, struct sym *ret)
 	const struct entry *best = NULL;
 	for (uint32_t i = 0; i < e->n_syms; i++) {
 		const struct entry *s = &e->syms[i];
-		if (strcmp(e->names + s->name, name) == 0 && (!best || (best->local && !s->local)))
+		if (strcmp(e->names + s->name, name) == 0 && !(elf_flags(e, s) & ELF_LABEL) &&
+		    (!best || (elf_flags(e, best) & ~elf_flags(e, s) & ELF_LOCAL)))
 			best = s;
 	}
 	if (best)
@@ -397,7 +339,7 @@ uint32_t sym_elf_each(const struct sym_elf *e, const char *pattern, bool (*each)
 	uint64_t last = 0;
 	for (uint32_t i = 0; i < e->n_syms; i++) {
 		const struct entry *s = &e->syms[i];
-		if ((n && s->addr == last) || !str_match(pattern, e->names + s->name))
+		if ((n && s->addr == last) || elf_flags(e, s) & (ELF_LABEL | ELF_PLT) || !str_match(pattern, e->names + s->name))
 			continue;
 		last = s->addr;
 		n++;

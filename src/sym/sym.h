@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "base/str.h"
 #include "base/vec.h"
 
 /* -- elf.c: one file -- */
@@ -22,6 +23,21 @@ struct sym {
 };
 /* The file at `path`; 0, or -errno (-ENOEXEC: not an ELF file of this machine's word size, or damaged beyond use). */
 int sym_elf_open(const char *path, struct sym_elf **ret);
+/* The same of an open file. Takes the descriptors, also when it fails. */
+struct sym_file {
+	int fd, debug_fd;       /* debug_fd: its debug file, if it has been looked for and found; or -1 */
+	const char *root, *path;/* where it is, for its debug file: sym_root(), and the path in there */
+	bool fetch;             /* may ask the servers of DEBUGINFOD_URLS */
+};
+int sym_elf_open_file(const struct sym_file *f, struct sym_elf **ret);
+/* Its separate debug file, or -1: by build id or debug link, never from a server. */
+int sym_debug_open(int fd, const char *root, const char *path);
+/* The file with its DWARF, itself or its debug file: a descriptor for the caller to close, or -errno. */
+int sym_elf_dwarf(struct sym_elf *e);
+/* The build id: how many bytes; 0 if it has none. */
+enum { SYM_ID_MAX = 64 };
+uint32_t sym_elf_id(const struct sym_elf *e, const uint8_t **ret);
+size_t sym_elf_bytes(const struct sym_elf *e); /* of memory */
 void sym_elf_close(struct sym_elf *e);
 bool sym_elf_is_native(const struct sym_elf *e);  /* of this processor */
 bool sym_elf_is_pie(const struct sym_elf *e);     /* position-independent: program or library */
@@ -33,13 +49,23 @@ bool sym_elf_offset(const struct sym_elf *e, uint64_t addr, uint64_t *ret_offset
 bool sym_elf_addr(const struct sym_elf *e, uint64_t offset, uint64_t *ret_addr);
 /* The function of that name. Of several local ones the first; global before local. */
 bool sym_elf_find(const struct sym_elf *e, const char *name, struct sym *ret);
-/* The function that contains the address. */
+/* The function that contains the address; or a stub ("puts@plt"), a label of assembly. */
 bool sym_elf_at(const struct sym_elf *e, uint64_t addr, struct sym *ret);
 /* Every function whose name matches (`*`, `?`), in order of address and each address once, by its plainest name. Stops when
  * `each` returns false. Returns how many. */
 uint32_t sym_elf_each(const struct sym_elf *e, const char *pattern, bool (*each)(void *arg, const struct sym *s), void *arg);
 /* Bytes of the text at an address; how many were read, at most n. */
 uint32_t sym_elf_text(const struct sym_elf *e, uint64_t addr, uint8_t *ret, uint32_t n);
+
+/* -- note.c, debug.c: parts of such files, for the tests too -- */
+/* The build id among notes; its length, or 0. */
+uint32_t sym_note_id(const void *notes, size_t size, uint32_t align, uint8_t ret[SYM_ID_MAX]);
+/* The name and CRC in a section .gnu_debuglink; false: it is none. */
+bool sym_debug_link(const void *section, size_t size, char ret_name[256], uint32_t *ret_crc);
+
+/* -- demangle.c -- */
+/* The name in C++, Rust or D of a mangled one. false: it is not mangled, or means more text than is good; *ret is then empty. */
+bool sym_demangle(const char *name, struct buf *ret);
 
 /* -- insn.c -- */
 /* Length of the instruction at p (x86-64), or 0 when it is not a known one or longer than n. */
