@@ -15,10 +15,11 @@
 #include <unistd.h>
 
 #include "cli/opt.h"
-#include "sema/facts.h"
+#include "sema/sema.h"
 
 enum {
-	OPT_INFO = 256, OPT_UNSAFE, OPT_DRY_RUN, OPT_DUMP, OPT_EXPLAIN, OPT_READY_FD, OPT_NO_FEATURE, OPT_NO_WARNINGS, OPT_MAX_COST, OPT_IGNORED
+	OPT_INFO = 256, OPT_UNSAFE, OPT_DRY_RUN, OPT_DUMP, OPT_EXPLAIN, OPT_READY_FD, OPT_NO_FEATURE, OPT_NO_WARNINGS, OPT_MAX_COST, OPT_IGNORED,
+	OPT_IGNORED_ARG, OPT_INCLUDE, OPT_TRACEABLE, OPT_MODE, OPT_TEST, OPT_BENCH, OPT_FILTER, OPT_COMPILED, OPT_AOT
 };
 
 static const struct option opt_long[] = {
@@ -41,7 +42,22 @@ static const struct option opt_long[] = {
 	{ "ready-fd", required_argument, NULL, OPT_READY_FD },
 	{ "max-cost", required_argument, NULL, OPT_MAX_COST },
 	{ "no-feature", required_argument, NULL, OPT_NO_FEATURE },
+	{ "include", required_argument, NULL, OPT_INCLUDE },
+	{ "traceable-functions", required_argument, NULL, OPT_TRACEABLE },
+	{ "mode", required_argument, NULL, OPT_MODE },
+	{ "test", no_argument, NULL, OPT_TEST },
+	{ "bench", no_argument, NULL, OPT_BENCH },
+	{ "probe-filter", required_argument, NULL, OPT_FILTER },
+	/* what others need and we do not */
 	{ "btf", no_argument, NULL, OPT_IGNORED },
+	{ "verify-llvm-ir", no_argument, NULL, OPT_IGNORED },
+	{ "usdt-file-activation", no_argument, NULL, OPT_IGNORED },
+	{ "debuginfo", required_argument, NULL, OPT_IGNORED_ARG },
+	{ "dwarf-pid", required_argument, NULL, OPT_IGNORED_ARG },
+	/* artefacts of other compilers */
+	{ "emit-elf", required_argument, NULL, OPT_COMPILED },
+	{ "emit-llvm", required_argument, NULL, OPT_COMPILED },
+	{ "aot", required_argument, NULL, OPT_AOT },
 	{ 0 },
 };
 
@@ -68,6 +84,10 @@ void opt_usage(int fd)
 		"    --no-warnings      no warnings\n"
 		"    --max-cost PCT     detach when the programs take more than PCT % of one CPU\n"
 		"    --unsafe           allow system() and other calls that change the system\n"
+		"    -I DIR             look for #include files there, too\n"
+		"    --include FILE     as if the program began with #include \"FILE\"\n"
+		"    --probe-filter RE  run only the probes whose name matches the regular expression\n"
+		"    --test, --bench    run the program's test: or bench: probes, and report\n"
 		"    -l, --list [PATTERN|FILE]\n"
 		"                       list the attach points that match (-v: with their arguments)\n"
 		"    -v, --verbose      how each probe is attached, its hits and cost at the end; whole kernel logs\n"
@@ -82,11 +102,15 @@ void opt_usage(int fd)
 		"    -d, --debug STAGES the same\n"
 		"    --dry-run          stop when everything is attached\n"
 		"    --ready-fd N       write a line to descriptor N when everything is attached\n"
+		"    --traceable-functions FILE\n"
+		"                       the kernel's functions that can be traced; default: tracefs' list\n"
 		"    --no-feature LIST  do as if the kernel could not: kprobe_multi, kprobe_session, uprobe_multi\n"
 		"\n"
 		"ENVIRONMENT:\n"
-		"    BPFTRACE_<KEY>     configuration, as in a config block: BPFTRACE_MAX_STRLEN=64\n"
-		"    BPFTRACE_COLOR     auto (default), always, never\n"
+		"    BPFTRACE_<KEY>, SONDE_<KEY>\n"
+		"                       configuration, as in a config block: BPFTRACE_MAX_STRLEN=64\n"
+		"    BPFTRACE_COLOR, SONDE_COLOR\n"
+		"                       auto (default), always, never\n"
 		"\n"
 		"EXAMPLES:\n"
 		"    sonde -l '*sleep*'\n"
@@ -157,10 +181,12 @@ static int opt_dump(struct opt *o, const char *list, const char *option)
 		{ "plan", DUMP_PLAN }, { "maps", DUMP_MAPS }, { "all", DUMP_ALL },
 		/* names of other tracers */
 		{ "parse", DUMP_AST }, { "codegen", DUMP_IR }, { "codegen-opt", DUMP_IR }, { "dis", DUMP_BPF },
+		{ "libbpf", 0 }, { "verifier", 0 }, /* no stages: the program runs, and is loaded with all that the kernel says */
 	};
 	char *copy = arena_strdup(o->arena, list), *save = NULL;
 	for (char *w = strtok_r(copy, ",", &save); w; w = strtok_r(NULL, ",", &save)) {
 		uint32_t bits = 0;
+		bool known = false;
 		if (!strncmp(w, "ir:", 3) && w[3]) {
 			bits = DUMP_IR;
 			o->session.dump_pass = w + 3;
@@ -168,9 +194,13 @@ static int opt_dump(struct opt *o, const char *list, const char *option)
 		if (!strcmp(w, "codegen"))
 			o->session.dump_pass = "lower";
 		for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
-			if (!strcmp(w, rows[i].name))
+			if (!strcmp(w, rows[i].name)) {
 				bits |= rows[i].bits;
-		if (!bits)
+				known = true;
+			}
+		if (known && !bits)
+			o->session.verbose = true;
+		if (!bits && !known)
 			return opt_fail("USAGE: invalid option for %s: %s (expected: tokens, ast, types, ir, ir:PASS, bpf, plan, maps, all)",
 					option, w);
 		o->session.dump |= bits;
@@ -192,6 +222,23 @@ static int opt_without(struct opt *o, const char *list)
 			return opt_fail("USAGE: invalid feature: %s (expected: kprobe_multi, kprobe_session, uprobe_multi)", w);
 	}
 	return 0;
+}
+
+/* --mode: other names for what the options say; "codegen" compiles, and runs nothing. */
+static int opt_mode(struct opt *o, const char *mode)
+{
+	static const struct { const char *name; enum session_suite suite; uint32_t dump; } rows[] = {
+		{ "test", SESSION_TESTS, 0 }, { "bench", SESSION_BENCHMARKS, 0 }, { "codegen", SESSION_NO_SUITE, DUMP_NOTHING },
+		{ "compiler-bench", SESSION_NO_SUITE, DUMP_NOTHING },
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		if (!strcmp(mode, rows[i].name)) {
+			o->session.suite = rows[i].suite;
+			o->session.dump |= rows[i].dump;
+			return 0;
+		}
+	}
+	return opt_fail("USAGE: --mode must be one of test, bench, codegen, compiler-bench: %s", mode);
 }
 
 static int opt_one(struct opt *o, int c, char **argv)
@@ -243,6 +290,17 @@ static int opt_one(struct opt *o, int c, char **argv)
 		return 0;
 	}
 	case OPT_UNSAFE: s->unsafe = true; return 0;
+	case 'I': vec_push(o->arena, &o->include_dirs, optarg); return 0;
+	case OPT_INCLUDE: vec_push(o->arena, &o->includes, optarg); return 0;
+	case OPT_TRACEABLE: s->traceable = optarg; return 0;
+	case OPT_MODE: return opt_mode(o, optarg);
+	case OPT_TEST: s->suite = SESSION_TESTS; return 0;
+	case OPT_BENCH: s->suite = SESSION_BENCHMARKS; return 0;
+	case OPT_FILTER: s->filter = optarg; return 0;
+	case OPT_COMPILED:
+		return opt_fail("sonde has its own compiler and makes no ELF or LLVM files; --dump=ir,bpf shows what it makes");
+	case OPT_AOT:
+		return opt_fail("sonde compiles in milliseconds and makes no executables of scripts: run the script itself");
 	case OPT_DRY_RUN: s->dry_run = s->quiet = true; return 0;
 	case OPT_EXPLAIN: s->explain = true; return 0;
 	case OPT_NO_FEATURE: return opt_without(o, optarg);
@@ -254,7 +312,8 @@ static int opt_one(struct opt *o, int c, char **argv)
 		return 0;
 	}
 	case 'b':
-	case OPT_IGNORED: return 0;
+	case OPT_IGNORED:
+	case OPT_IGNORED_ARG: return 0;
 	case ':':
 		opt_fail("option '%s' requires an argument", argv[optind - 1]);
 		fputc('\n', stderr);
@@ -264,23 +323,29 @@ static int opt_one(struct opt *o, int c, char **argv)
 	}
 }
 
-/* BPFTRACE_<KEY> of the environment, except what is no configuration. */
+/* BPFTRACE_<KEY> and SONDE_<KEY> of the environment, except what is no configuration; the latter wins. */
 static void opt_environment(struct opt *o, char **env)
 {
 	static const char *const other[] = { "COLOR", "BTF", "KERNEL_SOURCE", "KERNEL_BUILD", "VMLINUX", "DUMMY_TS_MAP" };
+	static const char *const prefixes[] = { "BPFTRACE_", "SONDE_" };
 	const char *colour = "auto";
-	for (; env && *env; env++) {
-		const char *eq = strchr(*env, '=');
-		bool is_key = true;
-		if (strncmp(*env, "BPFTRACE_", 9) || !eq)
-			continue;
-		char *key = arena_strndup(o->arena, *env + 9, (size_t)(eq - *env - 9));
-		if (!strcmp(key, "COLOR"))
-			colour = eq + 1;
-		for (size_t i = 0; i < sizeof(other) / sizeof(*other); i++)
-			is_key &= strcmp(key, other[i]) != 0;
-		if (is_key)
-			vec_push(o->arena, &o->settings, ((struct session_setting){ key, eq + 1 }));
+	for (size_t p = 0; p < 2; p++) {
+		size_t len = strlen(prefixes[p]);
+		for (char **e = env; e && *e; e++) {
+			const char *eq = strchr(*e, '=');
+			bool is_key = true;
+			if (!strncmp(*e, "__BPFTRACE_NOTIFY_PROBES_ATTACHED=", 34))
+				o->session.notify = true;
+			if (strncmp(*e, prefixes[p], len) || !eq)
+				continue;
+			char *key = arena_strndup(o->arena, *e + len, (size_t)(eq - *e) - len);
+			if (!strcmp(key, "COLOR"))
+				colour = eq + 1;
+			for (size_t i = 0; i < sizeof(other) / sizeof(*other); i++)
+				is_key &= strcmp(key, other[i]) != 0;
+			if (is_key && sema_config_known(key, p == 0)) /* SONDE_* may be anybody's */
+				vec_push(o->arena, &o->settings, ((struct session_setting){ key, eq + 1 }));
+		}
 	}
 	o->session.colour = !strcmp(colour, "always") || (strcmp(colour, "never") && isatty(2));
 }
@@ -298,7 +363,7 @@ int opt_parse(struct opt *o, int argc, char **argv, char **env)
 		return 1;
 	}
 	opterr = 0;
-	while ((c = getopt_long(argc, argv, ":d:bB:f:e:hlp:vqc:Vo:k", opt_long, NULL)) != -1)
+	while ((c = getopt_long(argc, argv, ":d:bB:f:e:hlp:vqc:Vo:I:k", opt_long, NULL)) != -1)
 		if ((status = opt_one(o, c, argv)))
 			return status;
 	if (s->cmd && s->pid)
@@ -325,6 +390,10 @@ int opt_parse(struct opt *o, int argc, char **argv, char **env)
 	s->n_params = o->params.n;
 	s->named = o->named.v;
 	s->n_named = o->named.n;
+	s->include_dirs = o->include_dirs.v;
+	s->n_include_dirs = o->include_dirs.n;
+	s->includes = o->includes.v;
+	s->n_includes = o->includes.n;
 	s->settings = o->settings.v;
 	s->n_settings = o->settings.n;
 	return 0;

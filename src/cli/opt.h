@@ -18,7 +18,7 @@ struct opt {
 	const char *pattern;  /* -l without a program; NULL: everything */
 	const char *output;   /* -o */
 	struct session_options session;
-	VEC(const char *) params, named;
+	VEC(const char *) params, named, include_dirs, includes;
 	VEC(struct session_setting) settings;
 };
 /* 0, or the status to exit with: what was wrong is on stderr. */

@@ -589,6 +589,20 @@ struct kbtf_value {
 	uint32_t id; /* of the enum; 0: there is no such constant */
 };
 
+void kbtf_names(struct kbtf *b, uint32_t kinds, const char *pattern, void (*each)(void *arg, const char *name), void *arg)
+{
+	struct map seen = { 0 };
+	for (uint32_t id = 1; id < b->n; id++) {
+		if (!(kinds >> kbtf_kind(b, id) & 1))
+			continue;
+		const char *name = kbtf_name(b, id);
+		if (!*name || !str_match(pattern, name) || map_get(&seen, str_of(name)))
+			continue;
+		map_put(b->arena, &seen, str_of(name), b);
+		each(arg, name);
+	}
+}
+
 bool kbtf_enum_value(struct kbtf *b, struct str name, int64_t *ret, struct type **ret_enum)
 {
 	if (!name.len || memchr(name.s, 0, name.len))

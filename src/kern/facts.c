@@ -135,6 +135,14 @@ static bool facts_complete(struct facts *f, struct type *t)
 	return kbtf_complete(b, t);
 }
 
+static void facts_types(struct facts *f, char keyword, const char *pattern, void (*each)(void *arg, const char *name), void *arg)
+{
+	struct kbtf *b = kern_btf(kern_of(f));
+	uint32_t kinds = keyword_kinds(keyword);
+	if (b)
+		kbtf_names(b, kinds, pattern, each, arg);
+}
+
 static bool facts_enum_value(struct facts *f, struct str name, int64_t *ret, struct type **ret_enum)
 {
 	struct kbtf *b = kern_btf(kern_of(f));
@@ -514,6 +522,7 @@ static const struct facts_ops facts_ops = {
 	.function = facts_function,
 	.iter = facts_iter,
 	.list = facts_list,
+	.types = facts_types,
 	.has = facts_has,
 	.kaddr = facts_kaddr,
 	.cgroup = facts_cgroup,

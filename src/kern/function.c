@@ -61,6 +61,11 @@ struct kfuncs *kfuncs_parse(struct arena *a, char *s)
 	return f;
 }
 
+void kern_traceable(struct kern *k, const char *path)
+{
+	k->traceable = path;
+}
+
 const struct kfuncs *kern_functions(struct kern *k)
 {
 	if (!k->kfuncs_tried) {
@@ -71,8 +76,10 @@ const struct kfuncs *kern_functions(struct kern *k)
 			return k->kfuncs;
 		}
 		const char *why, *dir = kern_tracefs(k, &why);
-		char *s = dir ? kern_read_file(k->arena, arena_printf(k->arena, "%s/available_filter_functions", dir),
-					       FUNCTIONS_MAX_TEXT, NULL) : NULL;
+		if (k->traceable)
+			dir = NULL;
+		const char *path = k->traceable ? k->traceable : dir ? arena_printf(k->arena, "%s/available_filter_functions", dir) : NULL;
+		char *s = path ? kern_read_file(k->arena, path, FUNCTIONS_MAX_TEXT, NULL) : NULL;
 		k->kfuncs = s && *s ? kfuncs_parse(k->arena, s) : NULL;
 	}
 	return k->kfuncs;

@@ -12,6 +12,7 @@ void kern_close(struct kern *k);
 struct facts *kern_facts(struct kern *k);
 bool kern_has(struct kern *k, enum feature f);            /* probed once, then remembered */
 void kern_without(struct kern *k, enum feature f);        /* from now on as if it were missing: --no-feature */
+void kern_traceable(struct kern *k, const char *path);    /* a file instead of the list of traceable functions */
 const char *kern_feature_name(enum feature f);
 const char *kern_feature_doc(enum feature f);
 /* tracefs: the mount point, or NULL with *ret_why. Mounts it (privileged, at its usual place) when it is not mounted; as

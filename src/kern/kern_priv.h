@@ -45,6 +45,8 @@ uint32_t kbtf_find(struct kbtf *b, uint32_t kinds, struct str name);
 /* The type of an id: typedefs and qualifiers stripped, structs and enums incomplete. Never NULL. */
 struct type *kbtf_make(struct kbtf *b, uint32_t id);
 bool kbtf_complete(struct kbtf *b, struct type *t);
+/* Names that match of the types whose kind is in the set, each once. */
+void kbtf_names(struct kbtf *b, uint32_t kinds, const char *pattern, void (*each)(void *arg, const char *name), void *arg);
 bool kbtf_enum_value(struct kbtf *b, struct str name, int64_t *ret, struct type **ret_enum);
 /* The function prototype behind an id (FUNC, or typedef of a pointer to one), without its first `skip` parameters. Nameless
  * parameters are arg0, arg1, ... NULL if there is no prototype. */
@@ -126,6 +128,7 @@ struct kern {
 	const char *btf_why;
 	bool btf_tried, tracefs_tried, syms_tried, kfuncs_tried;
 	struct kfuncs *kfuncs;
+	const char *traceable; /* the file to read instead of tracefs' list, or NULL */
 	struct map modules; /* name -> struct kern_module, whose BTF has been appended or is not to be had */
 	const char *tracefs, *tracefs_why;
 	struct ksyms *syms;

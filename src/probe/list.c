@@ -90,6 +90,14 @@ static void list_type(struct listing *x, char keyword, struct str name)
 	buf_addf(x->out, "}; // %u bytes\n", t->size);
 }
 
+struct list_types { struct listing *x; char keyword; };
+
+static void list_type_name(void *arg, const char *name)
+{
+	struct list_types *t = arg;
+	list_type(t->x, t->keyword, str_of(name));
+}
+
 /* -- kernel-side providers -- */
 
 /* "function" or "module:function" */
@@ -265,10 +273,14 @@ static int list_one(struct listing *x, const char *pattern)
 {
 	static const struct { const char *word; char keyword; } types[] = { { "struct ", 's' }, { "union ", 'u' }, { "enum ", 'e' } };
 	for (size_t i = 0; i < 3; i++) {
-		if (!strncmp(pattern, types[i].word, strlen(types[i].word))) {
-			list_type(x, types[i].keyword, str_of(pattern + strlen(types[i].word)));
-			return 0;
-		}
+		if (strncmp(pattern, types[i].word, strlen(types[i].word)))
+			continue;
+		const char *name = pattern + strlen(types[i].word);
+		if (!parts_has_wildcard(str_of(name)))
+			list_type(x, types[i].keyword, str_of(name));
+		else if (x->f->ops->types)
+			x->f->ops->types(x->f, types[i].keyword, name, list_type_name, &(struct list_types){ x, types[i].keyword });
+		return 0;
 	}
 	const char *colon = strchr(pattern, ':');
 	struct str prov = colon ? (struct str){ arena_strndup(x->a, pattern, (size_t)(colon - pattern)), (uint32_t)(colon - pattern) } :
@@ -302,6 +314,10 @@ int probe_list(struct arena *a, struct kern *k, struct diags *d, const char *pat
 	struct listing x = { .a = a, .k = k, .f = kern_facts(k), .d = d, .pid = pid, .params = params, .out = out };
 	if (!pattern || !*pattern)
 		pattern = "*:*";
+	if (strchr(pattern, '.') && !strpbrk(pattern, ":*"))
+		diag_add(d, D_PROBE_WARN, (struct span){ 0 },
+			 arena_printf(a, "It appears that '%s' is a filename but the file does not exist. Treating '%s' as a search pattern.", pattern,
+				      pattern));
 	for (const char *s = pattern; *s;) {
 		size_t n = strcspn(s, ",");
 		int r = n ? list_one(&x, arena_strndup(a, s, n)) : 0;

@@ -5,6 +5,7 @@
  * after the last wanted stage is computed: so --dump=ast works for what sema refuses.
  */
 #include <errno.h>
+#include <regex.h>
 #include <sys/stat.h>
 
 #include "run/run.h"
@@ -83,6 +84,39 @@ static int compile_code(struct session *s)
 	return s->diags.n_errors ? -1 : 0;
 }
 
+static bool compile_matches(struct session *s, const regex_t *re, const struct attach_point *ap)
+{
+	return !regexec(re, arena_strndup(&s->arena, ap->name.s, ap->name.len), 0, NULL, 0);
+}
+
+/* --probe-filter: the places whose name does not match are left out. */
+static int compile_filter(struct session *s, const char *pattern)
+{
+	regex_t re;
+	int err = regcomp(&re, pattern, REG_EXTENDED | REG_NOSUB);
+	if (err) {
+		char why[256];
+		regerror(err, &re, why, sizeof(why));
+		diag_add(&s->diags, D_SYSTEM, (struct span){ 0 }, "--probe-filter", arena_printf(&s->arena, "%s", why));
+		return -1;
+	}
+	uint32_t n = 0;
+	for (uint32_t i = 0; i < s->sema.clauses.n; i++) {
+		struct clause *cl = &s->sema.clauses.v[i];
+		uint32_t kept = 0;
+		for (uint32_t k = 0; k < cl->attach.n; k++)
+			if (compile_matches(s, &re, cl->attach.v[k]))
+				cl->attach.v[kept++] = cl->attach.v[k];
+		cl->attach.n = kept;
+	}
+	for (uint32_t i = 0; i < s->sema.attaches.n; i++)
+		if (compile_matches(s, &re, s->sema.attaches.v[i]))
+			s->sema.attaches.v[n++] = s->sema.attaches.v[i];
+	s->sema.attaches.n = n;
+	regfree(&re);
+	return 0;
+}
+
 int session_compile(struct session *s, struct buf *dump)
 {
 	const uint32_t want = s->o->dump;
@@ -108,8 +142,12 @@ int session_compile(struct session *s, struct buf *dump)
 	for (int f = 0; f < FEAT_COUNT; f++)
 		if (s->o->without >> f & 1)
 			kern_without(s->kern, (enum feature)f);
+	if (s->o->traceable)
+		kern_traceable(s->kern, s->o->traceable);
 	compile_env(s);
 	if (sema_run(&s->env, s->tree, &s->sema) || s->diags.n_errors)
+		return -1;
+	if (s->o->filter && compile_filter(s, s->o->filter))
 		return -1;
 	if (want & DUMP_TYPES)
 		sema_print(&s->sema, dump);

@@ -172,6 +172,10 @@ static void session_ready(struct session *s)
 	event_header(s);
 	if (s->o->buffering != SESSION_FULL)
 		out_flush(&s->out);
+	if (s->o->notify) {
+		out_flush(&s->out);
+		session_write(1, "__BPFTRACE_NOTIFY_PROBES_ATTACHED\n", 34);
+	}
 	if (s->o->ready_fd >= 0) {
 		session_write(s->o->ready_fd, "ready\n", 6);
 		close(s->o->ready_fd);
@@ -208,7 +212,7 @@ static void session_finish(struct session *s, bool ran)
 	if (s->data)
 		__atomic_store_n((uint64_t *)s->data + DW_EXITING, 0, __ATOMIC_SEQ_CST); /* end programs do run */
 	loop_drain(s);
-	if (ran)
+	if (ran && !s->o->dry_run)
 		session_test_run(s, PROV_END, 0);
 	if (ran && !s->o->dry_run) {
 		s->out.ops->end(&s->out);
@@ -233,7 +237,7 @@ static void session_run_loaded(struct session *s)
 		return;
 	}
 	session_fill_header(s);
-	if (!session_test_run(s, PROV_BEGIN, 0)) {
+	if (!s->o->dry_run && !session_test_run(s, PROV_BEGIN, 0)) {
 		session_finish(s, false);
 		return;
 	}

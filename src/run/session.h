@@ -20,7 +20,11 @@ enum session_dump {
 	DUMP_PLAN = 32,
 	DUMP_MAPS = 64,
 	DUMP_ALL = 127,
+	DUMP_NOTHING = 256, /* all stages, and nothing shown */
 };
+
+/* Run the probes of one kind instead of the others, and report on them. */
+enum session_suite { SESSION_NO_SUITE, SESSION_TESTS, SESSION_BENCHMARKS };
 
 struct session_setting {
 	const char *key, *value;
@@ -35,6 +39,14 @@ struct session_options {
 	uint32_t n_named;
 	const struct session_setting *settings; /* configuration from the environment */
 	uint32_t n_settings;
+	const char *const *include_dirs; /* -I */
+	uint32_t n_include_dirs;
+	const char *const *includes; /* --include */
+	uint32_t n_includes;
+	const char *traceable;      /* --traceable-functions, or NULL */
+	const char *filter;         /* --probe-filter, or NULL */
+	enum session_suite suite;
+	bool notify;                /* a line on stdout when everything is attached, for test drivers of other tracers */
 	int pid;                    /* -p, or 0 */
 	const char *cmd;            /* -c, or NULL */
 	int out_fd, err_fd;         /* results; messages */

@@ -100,13 +100,8 @@ static struct type *agg_tseries(struct sema_ctx *c, struct node *n)
 	}
 	t->agg.step = interval;
 	t->agg.max = buckets;
-	if (c->final && c->d->n_errors == errors && !c->s->config.unstable_told && c->s->config.unstable_tseries != UNSTABLE_ENABLE) {
-		c->s->config.unstable_told = true;
-		if (c->s->config.unstable_tseries == UNSTABLE_ERROR)
-			diag_add(c->d, D_UNSTABLE, (struct span){ 0 }, "tseries", "tseries");
-		else
-			diag_add(c->d, D_UNSTABLE_WARN, (struct span){ 0 }, "tseries", "tseries");
-	}
+	if (c->d->n_errors == errors)
+		sema_unstable(c, n->span, UNSTABLE_TSERIES);
 	return t;
 }
 

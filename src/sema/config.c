@@ -5,7 +5,7 @@
 #include "lang/lex.h"
 #include "sema/sema_priv.h"
 
-enum config_type { CFG_U32, CFG_BOOL, CFG_MISSING, CFG_ATTACH, CFG_STACK, CFG_STR, CFG_UNSTABLE, CFG_IGNORED };
+enum config_type { CFG_U32, CFG_BOOL, CFG_MISSING, CFG_ATTACH, CFG_STACK, CFG_STR, CFG_LICENSE, CFG_CACHE, CFG_UNSTABLE, CFG_DEPRECATED, CFG_ENV };
 
 static const struct {
 	const char *key;
@@ -27,14 +27,30 @@ static const struct {
 	{ "attach", CFG_ATTACH, offsetof(struct sema_config, attach) },
 	{ "stack_mode", CFG_STACK, offsetof(struct sema_config, stack_mode) },
 	{ "str_trunc_trailer", CFG_STR, offsetof(struct sema_config, str_trunc_trailer) },
-	{ "license", CFG_STR, offsetof(struct sema_config, license) },
+	{ "license", CFG_LICENSE, offsetof(struct sema_config, license) },
 	{ "unstable_tseries", CFG_UNSTABLE, offsetof(struct sema_config, unstable_tseries) },
-	{ "cache_user_symbols", CFG_IGNORED, 0 }, { "show_debug_info", CFG_IGNORED, 0 },
-	{ "use_blazesym", CFG_IGNORED, 0 }, { "unstable_dw_ustack", CFG_IGNORED, 0 },
-	{ "unstable_typeinfo", CFG_IGNORED, 0 }, { "unstable_import_statement", CFG_IGNORED, 0 }, { "symbol_source", CFG_IGNORED, 0 },
-	{ "max_type_res_iterations", CFG_IGNORED, 0 }, { "unstable_addr", CFG_IGNORED, 0 }, { "unstable_import", CFG_IGNORED, 0 },
-	{ "unstable_macro", CFG_IGNORED, 0 }, { "unstable_map_decl", CFG_IGNORED, 0 },
+	{ "unstable_typeinfo", CFG_UNSTABLE, offsetof(struct sema_config, unstable_typeinfo) },
+	{ "unstable_dw_ustack", CFG_UNSTABLE, offsetof(struct sema_config, unstable_dw_ustack) },
+	{ "unstable_import_statement", CFG_UNSTABLE, offsetof(struct sema_config, unstable_import_statement) },
+	{ "show_debug_info", CFG_BOOL, offsetof(struct sema_config, show_debug_info) },
+	{ "use_blazesym", CFG_BOOL, offsetof(struct sema_config, use_blazesym) },
+	{ "cache_user_symbols", CFG_CACHE, 0 },
+	{ "symbol_source", CFG_DEPRECATED, 0 }, { "max_type_res_iterations", CFG_DEPRECATED, 0 },
+	{ "unstable_addr", CFG_DEPRECATED, 0 }, { "unstable_import", CFG_DEPRECATED, 0 },
+	{ "unstable_macro", CFG_DEPRECATED, 0 }, { "unstable_map_decl", CFG_DEPRECATED, 0 },
+	{ "btf", CFG_ENV, 0 }, { "kernel_source", CFG_ENV, 0 }, { "kernel_build", CFG_ENV, 0 }, { "vmlinux", CFG_ENV, 0 },
+	{ "color", CFG_ENV, 0 },
 };
+
+static const struct {
+	const char *from, *to;
+} config_renamed[] = {
+	{ "strlen", "max_strlen" }, { "no_cpp_demangle", "cpp_demangle" }, { "cat_bytes_max", "max_cat_bytes" },
+	{ "map_keys_max", "max_map_keys" },
+};
+
+/* What the kernel takes for a licence that may call its GPL functions. */
+static const char *const config_licenses[] = { "GPL", "GPL v2", "GPL and additional rights", "Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL" };
 
 int sema_stack_mode(struct str word)
 {
@@ -45,88 +61,138 @@ void sema_config_init(struct sema_config *c)
 {
 	*c = (struct sema_config){ .max_map_keys = 4096, .max_strlen = 1024, .max_cat_bytes = 10240, .on_stack_limit = 32,
 				   .max_bpf_progs = 1024, .max_probes = 1024, .log_size = 1000000, .print_maps_on_exit = true,
-				   .cpp_demangle = true, .lazy_symbolication = true, .str_trunc_trailer = { "..", 2 },
+				   .cpp_demangle = true, .lazy_symbolication = true, .show_debug_info = true, .use_blazesym = true,
+				   .unstable_typeinfo = UNSTABLE_ERROR, .unstable_import_statement = UNSTABLE_ERROR, .str_trunc_trailer = { "..", 2 },
 				   .license = { "GPL", 3 } };
+}
+
+static void config_lower(struct str k, char *low, size_t room)
+{
+	uint32_t n = 0;
+	if (k.len > 9 && !strncasecmp(k.s, "bpftrace_", 9))
+		k = (struct str){ k.s + 9, k.len - 9 };
+	for (; n < k.len && n + 1 < room; n++)
+		low[n] = (char)tolower((unsigned char)k.s[n]);
+	low[n] = '\0';
+}
+
+bool sema_config_known(const char *key, bool foreign)
+{
+	char low[64];
+	config_lower(str_of(key), low, sizeof(low));
+	for (size_t i = 0; i < sizeof(config_rows) / sizeof(*config_rows); i++)
+		if (!strcmp(config_rows[i].key, low))
+			return true;
+	for (size_t i = 0; i < sizeof(config_renamed) / sizeof(*config_renamed); i++)
+		if (!strcmp(config_renamed[i].from, low))
+			return true;
+	return foreign;
+}
+
+static bool config_bad(struct diags *d, struct span span, struct str key, const char *why)
+{
+	diag_add(d, D_CONFIG_VALUE, span, STR_FMT(key), why);
+	return false;
+}
+
+/* The value as one of `words`: its index, or -1. */
+static int config_word(struct str value, const char *const *words, int n)
+{
+	for (int i = 0; i < n; i++)
+		if (str_is(value, words[i]))
+			return i;
+	return -1;
+}
+
+static bool config_number(struct diags *d, struct span span, struct str key, struct str value, uint32_t *ret)
+{
+	uint64_t v;
+	bool uns;
+	if (lex_integer(d->arena, value, true, &v, &uns) || v > UINT32_MAX)
+		return config_bad(d, span, key, arena_printf(d->arena, "expecting a number, got %.*s", STR_FMT(value)));
+	*ret = (uint32_t)v;
+	return true;
+}
+
+/* One of `words`, as its index plus `first`. */
+static bool config_choice(struct diags *d, struct span span, struct str key, struct str value, const char *const *words, int n, int *ret,
+			  const char *why)
+{
+	int i = config_word(value, words, n);
+	if (i < 0)
+		return config_bad(d, span, key, why);
+	*ret = i;
+	return true;
+}
+
+static bool config_unstable(struct diags *d, struct span span, struct str key, const char *low, struct str value, int *ret)
+{
+	static const char *const words[] = { "warn", "enable", "error", "enable", "true", "1", "error", "false", "0" };
+	int i = config_word(value, words, 9);
+	if (i < 0)
+		return config_bad(d, span, key, arena_printf(d->arena, "Invalid value for %s: valid values are enable, warn, and error.", low));
+	*ret = i < 3 ? i : i < 6 ? UNSTABLE_ENABLE : UNSTABLE_ERROR;
+	return true;
 }
 
 bool sema_config_set(struct sema_config *c, struct diags *d, struct str key, struct str value, struct span span)
 {
+	static const char *const missing[] = { "error", "warn", "ignore" };
+	static const char *const wants[] = { [WANT_AUTO] = "auto", [WANT_KPROBE] = "kprobe", [WANT_MULTI] = "multi", [WANT_FENTRY] = "fentry" };
+	static const char *const bools[] = { "false", "true", "0", "1" };
+	static const char *const caches[] = { "PER_PID", "PER_PROGRAM", "NONE", "0", "1", "false", "true" };
 	char low[64];
-	uint32_t n = 0;
-	struct str k = key;
-	if (k.len > 9 && !strncasecmp(k.s, "bpftrace_", 9))
-		k = (struct str){ k.s + 9, k.len - 9 };
-	for (; n < k.len && n + 1 < sizeof(low); n++)
-		low[n] = (char)tolower((unsigned char)k.s[n]);
-	low[n] = '\0';
+	config_lower(key, low, sizeof(low));
+	for (size_t i = 0; i < sizeof(config_renamed) / sizeof(*config_renamed); i++) {
+		if (strcmp(config_renamed[i].from, low))
+			continue;
+		strcpy(low, config_renamed[i].to);
+		diag_add(d, D_CONFIG_RENAMED, span, STR_FMT(key), low);
+	}
 	for (size_t i = 0; i < sizeof(config_rows) / sizeof(*config_rows); i++) {
 		if (strcmp(config_rows[i].key, low))
 			continue;
 		void *p = (char *)c + config_rows[i].off;
-		uint64_t v;
-		bool uns;
+		int v;
 		switch (config_rows[i].type) {
 		case CFG_U32:
-			if (lex_integer(d->arena, value, true, &v, &uns) || v > UINT32_MAX) {
-				diag_add(d, D_CONFIG_VALUE, span, STR_FMT(key),
-					 arena_printf(d->arena, "expecting a number, got %.*s", STR_FMT(value)));
-				return false;
-			}
-			*(uint32_t *)p = (uint32_t)v;
-			return true;
+			return config_number(d, span, key, value, p);
 		case CFG_BOOL:
-			if (str_is(value, "true") || str_is(value, "1") || str_is(value, "false") || str_is(value, "0")) {
-				*(bool *)p = str_is(value, "true") || str_is(value, "1");
-				return true;
-			}
-			diag_add(d, D_CONFIG_VALUE, span, STR_FMT(key), "Invalid bool value: valid values are true, false, 1 or 0.");
-			return false;
-		case CFG_MISSING:
-			if (!str_is(value, "error") && !str_is(value, "warn") && !str_is(value, "ignore")) {
-				diag_add(d, D_CONFIG_VALUE, span, STR_FMT(key),
-					 "Invalid value for missing_probes: valid values are ignore, warn, and error.");
+			if (!config_choice(d, span, key, value, bools, 4, &v, "Invalid bool value: valid values are true, false, 1 or 0."))
 				return false;
-			}
-			*(int *)p = str_is(value, "warn") ? 1 : str_is(value, "ignore") ? 2 : 0;
+			*(bool *)p = v & 1;
 			return true;
-		case CFG_ATTACH: {
-			static const char *const wants[] = { [WANT_AUTO] = "auto", [WANT_KPROBE] = "kprobe", [WANT_MULTI] = "multi",
-							     [WANT_FENTRY] = "fentry" };
-			for (int w = 0; w < 4; w++) {
-				if (str_is(value, wants[w])) {
-					*(int *)p = w;
-					return true;
-				}
-			}
-			diag_add(d, D_CONFIG_VALUE, span, STR_FMT(key), "Invalid value for attach: valid values are auto, fentry, kprobe, and multi.");
-			return false;
-		}
+		case CFG_MISSING:
+			return config_choice(d, span, key, value, missing, 3, p,
+					     "Invalid value for missing_probes: valid values are ignore, warn, and error.");
+		case CFG_ATTACH:
+			return config_choice(d, span, key, value, wants, 4, p,
+					     "Invalid value for attach: valid values are auto, fentry, kprobe, and multi.");
 		case CFG_STACK:
-			if (sema_stack_mode(value) < 0) {
-				diag_add(d, D_CONFIG_VALUE, span, STR_FMT(key),
-					 "Invalid value for stack_mode: valid values are bpftrace, raw, perf, and build_id.");
-				return false;
-			}
+			if (sema_stack_mode(value) < 0)
+				return config_bad(d, span, key,
+						  "Invalid value for stack_mode: valid values are bpftrace, raw, perf, and build_id.");
 			*(int *)p = sema_stack_mode(value);
 			return true;
 		case CFG_UNSTABLE:
-			if (str_is(value, "enable") || str_is(value, "true") || str_is(value, "1"))
-				*(int *)p = UNSTABLE_ENABLE;
-			else if (str_is(value, "error") || str_is(value, "false") || str_is(value, "0"))
-				*(int *)p = UNSTABLE_ERROR;
-			else if (str_is(value, "warn"))
-				*(int *)p = UNSTABLE_WARN;
-			else {
-				diag_add(d, D_CONFIG_VALUE, span, STR_FMT(key), arena_printf(d->arena,
-					 "Invalid value for %s: valid values are enable, warn, and error.", low));
-				return false;
-			}
+			return config_unstable(d, span, key, low, value, p);
+		case CFG_CACHE:
+			return config_choice(d, span, key, value, caches, 7, &v,
+					     "Invalid value for cache_user_symbols: valid values are PER_PID, PER_PROGRAM, and NONE.");
+		case CFG_LICENSE:
+			if (config_word(value, config_licenses, sizeof(config_licenses) / sizeof(*config_licenses)) < 0)
+				return config_bad(d, span, key, "Invalid license: valid values are GPL, GPL v2, GPL and additional rights, Dual BSD/GPL, "
+							        "Dual MIT/GPL, and Dual MPL/GPL.");
+			*(struct str *)p = value;
 			return true;
 		case CFG_STR:
 			*(struct str *)p = value;
 			return true;
-		case CFG_IGNORED:
+		case CFG_DEPRECATED:
+			diag_add(d, D_CONFIG_DEPRECATED, span, STR_FMT(key));
 			return true;
+		case CFG_ENV:
+			return config_bad(d, span, key, "can only be set as an environment variable");
 		}
 	}
 	diag_add(d, D_CONFIG_KEY, span, STR_FMT(key));

@@ -46,6 +46,8 @@ struct facts_ops {
 	/* Names that match; provider-specific: "cat:event" for tracepoints, functions for kprobe, or "module:function" when the pattern has a
 	 * colon ("vmlinux" being the kernel itself), ... Calls `each` for every match. */
 	int (*list)(struct facts *, int provider, const char *pattern, void (*each)(void *arg, const char *name), void *arg);
+	/* Names of the types of one kind ('s', 'u', 'e') that match, each once. May be NULL. */
+	void (*types)(struct facts *, char keyword, const char *pattern, void (*each)(void *arg, const char *name), void *arg);
 	bool (*has)(struct facts *, enum feature);
 	uint64_t (*kaddr)(struct facts *, struct str symbol); /* 0 if unknown */
 	/* The id of the cgroup (a directory of cgroup v2), as `cgroup` gives it; 0 if there is none. May be NULL. */

@@ -419,6 +419,7 @@ struct type *sema_typeinfo(struct sema_ctx *c, struct node *n)
 	struct type *t = fold_operand(c, n);
 	if (!t)
 		return sema_basic(c, SB_ERROR);
+	sema_unstable(c, n->span, UNSTABLE_TYPEINFO);
 	struct node *rec = node_new(c->a, N_RECORD, n->span), *id = node_new(c->a, N_INT, n->span);
 	struct node *base = node_new(c->a, N_STRING, n->span), *full = node_new(c->a, N_STRING, n->span);
 	id->ival = t->origin;

@@ -251,6 +251,23 @@ static void sema_check_contract(struct sema_ctx *c)
 	}
 }
 
+void sema_unstable(struct sema_ctx *c, struct span span, enum sema_unstable which)
+{
+	struct sema_config *k = &c->s->config;
+	const struct { const char *name; int mode; } rows[] = {
+		[UNSTABLE_TSERIES] = { "tseries", k->unstable_tseries }, [UNSTABLE_TYPEINFO] = { "typeinfo", k->unstable_typeinfo },
+		[UNSTABLE_DW_USTACK] = { "dw_ustack", k->unstable_dw_ustack },
+		[UNSTABLE_IMPORT_STATEMENT] = { "import_statement", k->unstable_import_statement },
+	};
+	if (!c->final || rows[which].mode == UNSTABLE_ENABLE || k->unstable_told >> which & 1)
+		return;
+	k->unstable_told |= 1u << which;
+	if (rows[which].mode == UNSTABLE_ERROR)
+		diag_add(c->d, D_UNSTABLE, span, rows[which].name, rows[which].name);
+	else
+		diag_add(c->d, D_UNSTABLE_WARN, (struct span){ 0 }, rows[which].name, rows[which].name);
+}
+
 void sema_expanded(struct sema_ctx *c, uint32_t from, const struct node *body)
 {
 	if (body->call.lo && c->d->list.n > from)

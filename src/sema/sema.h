@@ -106,13 +106,13 @@ struct clause {
 enum unstable { UNSTABLE_WARN, UNSTABLE_ENABLE, UNSTABLE_ERROR };
 struct sema_config { /* config block and environment (reference 6.3) */
 	uint32_t max_map_keys, max_strlen, max_cat_bytes, on_stack_limit, perf_rb_pages, max_bpf_progs, max_probes, log_size;
-	bool print_maps_on_exit, cpp_demangle, lazy_symbolication;
+	bool print_maps_on_exit, cpp_demangle, lazy_symbolication, show_debug_info, use_blazesym;
 	int missing_probes; /* 0 error, 1 warn, 2 ignore */
 	int attach;         /* enum attach_want */
 	int stack_mode;     /* enum stack_mode */
 	struct str str_trunc_trailer, license;
-	int unstable_tseries; /* enum unstable */
-	bool unstable_told;   /* once a program */
+	int unstable_tseries, unstable_typeinfo, unstable_dw_ustack, unstable_import_statement; /* enum unstable */
+	uint32_t unstable_told; /* bits, by feature: said once a program */
 };
 void sema_config_init(struct sema_config *c);
 /* One column of a row's format (column.c): "  NAME:%CONVERSION" */
@@ -138,6 +138,7 @@ struct column {
 };
 /* The next column of a format. False: there is none, or what stands there is none, and *ret_wrong says so. */
 bool sema_column_next(struct str fmt, uint32_t *pos, struct column *ret, const char **ret_wrong);
+bool sema_config_known(const char *key, bool foreign); /* foreign: a key that nobody knows is an error of its own */
 bool sema_config_set(struct sema_config *c, struct diags *d, struct str key, struct str value, struct span span);
 
 struct sema_setting { struct str key, value; };

@@ -44,6 +44,8 @@ struct sema_ctx {
 enum sema_basic { SB_I8, SB_I16, SB_I32, SB_I64, SB_U8, SB_U16, SB_U32, SB_U64, SB_F8, SB_F16, SB_F32, SB_F64 /* flexible */,
 		  SB_BOOL, SB_NONE, SB_ERROR };
 
+enum sema_unstable { UNSTABLE_TSERIES, UNSTABLE_TYPEINFO, UNSTABLE_DW_USTACK, UNSTABLE_IMPORT_STATEMENT };
+
 int sema_attach(struct sema_ctx *c);            /* attach.c: probes to clauses */
 bool sema_probe_exists(struct sema_ctx *c, struct node *at, struct str raw); /* some alternative of it */
 void sema_names(struct sema_ctx *c, struct clause *cl); /* name.c */
@@ -92,6 +94,7 @@ struct type *sema_become(struct sema_ctx *c, struct node *n, struct node *by); /
 void sema_access(struct sema_ctx *c, struct node *map_node, bool keyed, struct type *key);
 
 /* sema.c */
+void sema_unstable(struct sema_ctx *c, struct span span, enum sema_unstable which); /* last round: a warning or an error, once */
 void sema_expanded(struct sema_ctx *c, uint32_t from, const struct node *body); /* messages since `from` */
 /* infer.c: statements */
 struct type *sema_block(struct sema_ctx *c, struct node *n, bool want); /* want: its value is used */
