@@ -152,6 +152,11 @@ static bool lower_is_probe(const struct node *n)
 	return n->kind == N_BUILTIN && n->builtin == B_PROBE;
 }
 
+static bool lower_is_argn(const struct node *n)
+{
+	return n->kind == N_BUILTIN && n->builtin == B_ARGN;
+}
+
 /* Programs that the kernel never runs inside one another on one CPU: all of them stand behind one per-CPU guard
  * (kernel/trace/bpf_trace.c and kernel/events/core.c: bpf_prog_active), or run before and after everything else. */
 static bool lower_is_guarded(const struct clause *cl)
@@ -392,7 +397,7 @@ uint32_t lower_clause_fn(struct lower *l, const struct clause *cl, const struct 
 	return fn;
 }
 
-static uint32_t lower_attach_index(struct lower *l, const struct attach_point *ap, uint32_t *cursor)
+uint32_t lower_attach_index(struct lower *l, const struct attach_point *ap, uint32_t *cursor)
 {
 	uint32_t n = l->m->attaches.n;
 	for (uint32_t k = 0; k < n; k++) {
@@ -411,6 +416,7 @@ static void lower_clause(struct lower *l, const struct clause *cl)
 	/* programs of these types are loaded for one place each; the others are loaded once and attached many times */
 	bool one_each = p->typed || p->id == PROV_ITER;
 	bool asks = lower_any(cl->body, lower_is_probe) || lower_any(cl->predicate, lower_is_probe);
+	asks |= lower_usdt_differs(cl) && (lower_any(cl->body, lower_is_argn) || lower_any(cl->predicate, lower_is_argn));
 	struct facts *facts = l->env->facts;
 	bool cookies = !asks || cl->attach.n < 2 || one_each || (facts && facts->ops->has && facts->ops->has(facts, FEAT_COOKIE));
 	bool split = asks && (one_each || !cookies);

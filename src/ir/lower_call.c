@@ -29,7 +29,7 @@ ref lower_pid_tgid(struct lower *l, bool init_ns)
 	return ir_load(LB, TY_I64, 8, false, p, 0);
 }
 
-static ref lower_reg(struct lower *l, int64_t off)
+ref lower_reg(struct lower *l, int64_t off)
 {
 	return ir_load(LB, TY_I64, 8, false, lower_ctx(l), off);
 }
@@ -63,8 +63,15 @@ static ref lower_func_word(struct lower *l, const struct node *n)
 	return ir_load(LB, TY_I64, 8, false, p, 0);
 }
 
+ref lower_ip(struct lower *l)
+{
+	return lower_reg(l, REG_IP);
+}
+
 static ref lower_argn(struct lower *l, const struct node *n)
 {
+	if (l->cl->provider->id == PROV_USDT)
+		return lower_usdt_arg(l, n->ival);
 	if (l->cl->provider->typed && !(l->cl->provider->access & ACC_ARGN_CTX))
 		return lower_func_word(l, n);
 	if (l->cl->provider->access & ACC_ARGN_CTX)
@@ -154,10 +161,10 @@ ref lower_builtin(struct lower *l, struct node *n)
 		return ir_call(LB, TY_I64, H_jiffies64, 0);
 	case B_PROBE:
 		if (l->attach != ~0u)
-			return ir_const(LB, l->attach);
+			return ir_const(LB, l->m->attaches.v[l->attach]->number);
 		if (l->group)
 			return l->in_callback ? ir_load(LB, TY_I64, 8, false, lower_frame(l), CELL_ATTACH) : ir_getvar(LB, l->v_attach);
-		return ir_call(LB, TY_I64, H_get_attach_cookie, 1, lower_ctx(l));
+		return lower_probe_number(l);
 	case B_CPID:
 		return ir_load(LB, TY_I64, 8, false, lower_header(l, DW_CPID), 0);
 	case B_USERMODE:

@@ -12,6 +12,7 @@
  *   lower_stack.c  stacks
  *   lower_event.c  records for the reader: printf and its family
  *   lower_group.c  many system-call tracepoints by one raw tracepoint
+ *   lower_usdt.c   arguments of static probes; which place of several it is
  *
  * Values. A scalar (type_is_scalar) is one 64-bit IR value, sign- or zero-extended as its type says: that is an invariant,
  * so that comparisons and arithmetic never look at widths. Everything else is bytes in memory; an expression of such a type is
@@ -153,6 +154,8 @@ struct place lower_temp(struct lower *l, uint32_t size, uint32_t align, const ch
 void lower_error(struct lower *l, struct span sp, const char *what);
 
 uint32_t lower_rodata_off(struct lower *l, const void *p, uint32_t n);
+/* The index of an attach point; the search begins at *cursor, which moves on. */
+uint32_t lower_attach_index(struct lower *l, const struct attach_point *ap, uint32_t *cursor);
 uint32_t lower_clause_fn(struct lower *l, const struct clause *cl, const struct attach_point *ap, uint32_t attach);
 
 /* lower_group.c */
@@ -160,6 +163,12 @@ bool lower_is_grouped(struct lower *l, const struct clause *cl);
 /* Programs for those places of the clause that one raw tracepoint can serve; marks them in `done`. */
 void lower_groups(struct lower *l, const struct clause *cl, const uint32_t *index, bool *done);
 void lower_group_tests(struct lower *l, uint32_t leave); /* emits the choice of the attach point */
+
+/* lower_usdt.c */
+ref lower_usdt_arg(struct lower *l, int64_t n);
+/* Do the places of this clause have their arguments in different places? Then the body must know which it is. */
+bool lower_usdt_differs(const struct clause *cl);
+ref lower_probe_number(struct lower *l);  /* `probe`, by the cookie */
 
 /* lower_stmt.c */
 void lower_stmt(struct lower *l, struct node *n);
@@ -220,6 +229,8 @@ ref lower_builtin(struct lower *l, struct node *n);
 ref lower_call(struct lower *l, struct node *n);                  /* scalar or no result */
 void lower_call_into(struct lower *l, struct node *n, struct place dst);
 ref lower_pid_tgid(struct lower *l, bool init_ns);
+ref lower_reg(struct lower *l, int64_t off);                      /* a word of the registers, by its offset */
+ref lower_ip(struct lower *l);                                    /* where the traced program is: the probe's address */
 
 /* Where an integer or pointer argument points: its own address space, or that of the probe. */
 enum where lower_arg_where(struct lower *l, const struct node *n, ref ptr);

@@ -26,7 +26,6 @@ static int later_refuse(const struct provider *p, struct provider_env *env, uint
 		.ptr_as = AS_KERNEL, .expand = later_##lower,                                                                  \
 	}
 
-LATER(usdt, USDT, "U", "user static probe", BPF_PROG_TYPE_KPROBE, 1, 3);
 LATER(watchpoint, WATCHPOINT, "w", "memory access", BPF_PROG_TYPE_PERF_EVENT, 3, 3);
 LATER(test, TEST, "", "test probe, with --test", BPF_PROG_TYPE_XDP, 1, 1);
 LATER(bench, BENCH, "", "benchmark probe, with --bench", BPF_PROG_TYPE_XDP, 1, 1);

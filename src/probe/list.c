@@ -19,6 +19,7 @@ struct listing {
 	bool params;
 	struct buf *out;
 	uint32_t n;
+	VEC(struct attach_point *) places; /* of static probes */
 };
 
 /* -- arguments and types -- */
@@ -236,9 +237,71 @@ static void list_kernel(struct listing *x, enum provider_id id, const char *name
 static void list_place(void *arg, struct attach_point *ap)
 {
 	struct listing *x = arg;
+	if (ap->provider == PROV_USDT) { /* its locations together, below */
+		vec_push(x->a, &x->places, ap);
+		return;
+	}
 	x->n++;
 	buf_add_safe(x->out, ap->name.s, ap->name.len, false); /* a symbol's name is the file's */
 	buf_addc(x->out, '\n');
+}
+
+/* The type of argument i over all locations; NULL: they differ, and a program gets 64 bits. */
+static const struct usdt_arg *list_usdt_type(struct attach_point *const *v, uint32_t n, uint32_t i)
+{
+	const struct usdt_arg *t = NULL;
+	for (uint32_t k = 0; k < n; k++) {
+		if (i >= v[k]->usdt->n)
+			continue;
+		const struct usdt_arg *arg = &v[k]->usdt->args[i];
+		if (t && (t->size != arg->size || t->is_signed != arg->is_signed || !t->why != !arg->why))
+			return NULL;
+		t = arg;
+	}
+	return t;
+}
+
+static void list_usdt_params(struct listing *x, struct attach_point *const *v, uint32_t n)
+{
+	uint32_t most = 0;
+	for (uint32_t k = 0; k < n; k++)
+		most = v[k]->usdt->n > most ? v[k]->usdt->n : most;
+	for (uint32_t i = 0; i < most; i++) {
+		const struct usdt_arg *t = list_usdt_type(v, n, i);
+		if (t && t->why)
+			buf_addf(x->out, "    ? arg%u", i);
+		else if (t)
+			buf_addf(x->out, "    %sint%u arg%u", t->is_signed ? "" : "u", t->size * 8u, i);
+		else
+			buf_addf(x->out, "    int64 arg%u", i);
+		buf_addc(x->out, '\n');
+	}
+	/* Where they are, as the notes have it. */
+	for (uint32_t k = 0; k < n; k++) {
+		buf_addf(x->out, "    // at 0x%llx", (unsigned long long)v[k]->address);
+		if (v[k]->cookie_ref_ctr)
+			buf_addf(x->out, ", semaphore at 0x%llx", (unsigned long long)v[k]->cookie_ref_ctr);
+		for (uint32_t i = 0; i < v[k]->usdt->n; i++) {
+			buf_adds(x->out, i ? " " : ": ");
+			buf_add_safe(x->out, v[k]->usdt->args[i].text.s, v[k]->usdt->args[i].text.len, false);
+		}
+		buf_addc(x->out, '\n');
+	}
+}
+
+static void list_usdt(struct listing *x)
+{
+	for (uint32_t i = 0, n; i < x->places.n; i += n) {
+		struct attach_point *const *v = x->places.v + i;
+		for (n = 1; i + n < x->places.n && str_eq(v[n]->name, v[0]->name) && str_eq(v[n]->target, v[0]->target); n++)
+			;
+		x->n++;
+		buf_add_safe(x->out, v[0]->name.s, v[0]->name.len, false);
+		buf_addc(x->out, '\n');
+		if (x->params)
+			list_usdt_params(x, v, n);
+	}
+	x->places.n = 0;
 }
 
 static int list_user(struct listing *x, const struct provider *p, const char *rest)
@@ -255,7 +318,9 @@ static int list_user(struct listing *x, const struct provider *p, const char *re
 	}
 	if (n == 1) /* a file alone: all its functions */
 		parts[n++] = STR("*");
-	return p->expand(p, &env, parts, n, (struct span){ 0 }, list_place, x);
+	int r = p->expand(p, &env, parts, n, (struct span){ 0 }, list_place, x);
+	list_usdt(x);
+	return r;
 }
 
 static const enum provider_id list_default[] = { PROV_KPROBE, PROV_TRACEPOINT, PROV_SOFTWARE, PROV_HARDWARE, PROV_FENTRY, PROV_ITER,

@@ -7,6 +7,7 @@
  */
 #include <ctype.h>
 
+#include "base/map.h"
 #include "sema/sema_priv.h"
 
 struct expand {
@@ -67,6 +68,7 @@ static void attach_words(const struct node *n, struct provider_use *u)
 	if (n->kind == N_IDENT || n->kind == N_BUILTIN || n->kind == N_CALL) {
 		u->args |= str_is(n->str, "args");
 		u->retval |= str_is(n->str, "retval");
+		u->argn |= str_is(n->str, "usdt_arg") ? 1u << 31 : 0;
 		for (size_t i = 0; i < sizeof(regs) / sizeof(*regs); i++)
 			u->regs |= str_is(n->str, regs[i]);
 		if (n->str.len >= 4 && n->str.len <= 5 && str_starts(n->str, "arg") && isdigit((unsigned char)n->str.s[3])) {
@@ -125,7 +127,25 @@ static bool attach_same_args(const struct type *x, const struct type *y)
 	return true;
 }
 
-static struct clause *attach_clause(struct sema_ctx *c, uint32_t first, const struct provider *p, struct attach_point *ap, bool looks)
+/* Room for the arguments of one more static probe? A clause of a body that looks at them has a switch over their forms. */
+static bool attach_takes_spec(struct clause *cl, const struct usdt_spec *spec)
+{
+	for (uint32_t i = 0; i < cl->specs.n; i++)
+		if (cl->specs.v[i] == spec)
+			return true;
+	return cl->specs.n < USDT_MAX_SPECS;
+}
+
+static void attach_add_spec(struct sema_ctx *c, struct clause *cl, const struct usdt_spec *spec)
+{
+	for (uint32_t i = 0; i < cl->specs.n; i++)
+		if (cl->specs.v[i] == spec)
+			return;
+	vec_push(c->a, &cl->specs, spec);
+}
+
+static struct clause *attach_clause(struct sema_ctx *c, uint32_t first, const struct provider *p, struct attach_point *ap, bool looks,
+				    bool argn)
 {
 	if (p->id == PROV_BEGIN || p->id == PROV_END || p->id == PROV_SELF || p->id == PROV_ITER)
 		return NULL;
@@ -135,6 +155,8 @@ static struct clause *attach_clause(struct sema_ctx *c, uint32_t first, const st
 		bool user = p->id == PROV_TRACEPOINT && str_is(ap->target, "syscalls") != str_is(o->target, "syscalls");
 		bool inside = p->id == PROV_KPROBE && ((ap->offset | ap->address) != 0) != ((o->offset | o->address) != 0);
 		/* A program that is typed by BTF is loaded for one function or event. */
+		if (p->id == PROV_USDT && argn && !attach_takes_spec(cl, ap->usdt))
+			continue;
 		if (cl->provider == p && !user && !inside && ap->btf_id == o->btf_id && (!looks || attach_same_args(cl->args, ap->args)))
 			return cl;
 	}
@@ -270,6 +292,7 @@ static void attach_probe(struct sema_ctx *c, struct node *probe, uint32_t index)
 	uint32_t first = c->s->clauses.n;
 	bool looks;
 	struct provider_use use = attach_use(c, probe, &looks);
+	bool argn = use.argn || use.regs; /* a #define may hide the words */
 	for (uint32_t i = 0; i < probe->list.n; i++) {
 		struct node *at = probe->list.v[i];
 		struct expand x = { .c = c };
@@ -280,20 +303,37 @@ static void attach_probe(struct sema_ctx *c, struct node *probe, uint32_t index)
 			ap->span = at->span;
 			if (looks && x.p->load_args)
 				x.p->load_args(x.p, &c->env->prov, ap);
-			struct clause *cl = attach_clause(c, first, x.p, ap, looks);
+			struct clause *cl = attach_clause(c, first, x.p, ap, looks, argn);
 			vec_push(c->a, &c->s->attaches, ap);
 			if (cl) {
 				vec_push(c->a, &cl->attach, ap);
+				if (ap->usdt && argn)
+					attach_add_spec(c, cl, ap->usdt);
 				continue;
 			}
 			struct clause nc = { .index = index, .body = node_clone(c->a, probe->b), .predicate = node_clone(c->a, probe->a),
 					     .provider = x.p, .args = ap->args, .span = at->span };
 			nc.uses_pid_filter = attach_has_pid_filter(x.p);
 			vec_push(c->a, &nc.attach, ap);
+			if (ap->usdt)
+				attach_add_spec(c, &nc, ap->usdt);
 			vec_push(c->a, &c->s->clauses, nc);
 		}
 	}
 	attach_better(c, first, &use, looks);
+}
+
+/* Places of one name are one probe to those who look at `probe`: the first of them stands for all. */
+static void attach_number(struct sema_ctx *c)
+{
+	struct map names = { 0 };
+	for (uint32_t i = 0; i < c->s->attaches.n; i++) {
+		struct attach_point *ap = c->s->attaches.v[i];
+		const struct attach_point *same = map_get(&names, ap->name);
+		ap->number = same ? same->number : i;
+		if (!same)
+			map_put(c->a, &names, ap->name, ap);
+	}
 }
 
 int sema_attach(struct sema_ctx *c)
@@ -303,6 +343,7 @@ int sema_attach(struct sema_ctx *c)
 		if (n->kind == N_PROBE && n->b)
 			attach_probe(c, n, c->s->n_source_clauses++);
 	}
+	attach_number(c);
 	if (c->s->attaches.n > c->s->config.max_probes && !c->d->n_errors)
 		diag_add(c->d, D_TOO_MANY, (struct span){ 0 },
 			 arena_printf(c->a,

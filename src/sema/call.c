@@ -553,6 +553,23 @@ static struct type *call_value(struct sema_ctx *c, struct node *n)
 	return sema_builtin_value(c, n);
 }
 
+/* The same as argN. */
+static struct type *call_usdt_arg(struct sema_ctx *c, struct node *n)
+{
+	const struct provider *p = c->clause->provider;
+	if (p->id != PROV_USDT) {
+		SERR(c, D_ACCESS_OTHER, n->span, "usdt_arg", p->name);
+		return sema_basic(c, SB_ERROR);
+	}
+	if (!sema_arg_literal(c, n, 0, N_INT))
+		return sema_basic(c, SB_ERROR);
+	n->ival = n->list.v[0]->ival;
+	n->list.n = 0;
+	n->kind = N_BUILTIN;
+	n->builtin = B_ARGN;
+	return sema_builtin_value(c, n);
+}
+
 struct type *sema_call(struct sema_ctx *c, struct node *n)
 {
 	const struct builtin_info *b = &builtin_info[n->builtin];
@@ -620,6 +637,8 @@ struct type *sema_call(struct sema_ctx *c, struct node *n)
 	case B_STRLEN:
 		call_want_string(c, n, 0);
 		return sema_int(c, 8, false);
+	case B_USDT_ARG:
+		return call_usdt_arg(c, n);
 	default: {
 		struct type *t = sema_text(c, n);
 		return t ? t : sema_comptime(c, n);

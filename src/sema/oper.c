@@ -165,7 +165,7 @@ static struct type *oper_probe(struct sema_ctx *c, struct node *n)
 		for (uint32_t k = 0; k < cl->attach.n; k++)
 			ours |= cl->attach.v[k] == ap;
 		if (ours && str_eq(ap->name, name))
-			index = i;
+			index = ap->number;
 	}
 	if (p->kind == N_BUILTIN && (hits == 0 || hits == cl->attach.n)) {
 		n->kind = N_BOOL;

@@ -17,6 +17,29 @@ enum provider_id {
 	PROV_COUNT
 };
 
+/*
+ * Where an argument of a static probe is, as its note says (sym/usdt.c reads them): the sum of up to two registers and a number, or what
+ * is in the traced program's memory at that sum.
+ */
+enum { USDT_MAX_ARGS = 32, USDT_MAX_SPECS = 64, USDT_NO_REG = -1 };
+struct usdt_arg {
+	int64_t disp;
+	int16_t base, index;    /* where in struct pt_regs (bytes), or USDT_NO_REG */
+	uint8_t shift;          /* the index counts 1 << shift times */
+	uint8_t index_size;     /* 8; 4: only the index register's lower half, which is extended: */
+	bool index_signed;
+	bool by_ip;             /* the sum begins with the address of the probe */
+	bool in_memory;
+	uint8_t size;           /* of the value: 1, 2, 4, 8 */
+	bool is_signed;
+	const char *why;        /* it cannot be had: why; else NULL */
+	struct str text;        /* as it is in the note */
+};
+struct usdt_spec {
+	uint32_t n;
+	struct usdt_arg args[];
+};
+
 /* A concrete place: one attach point after wildcard expansion. Its index in module.attaches is its cookie. */
 struct attach_point {
 	enum provider_id provider;
@@ -35,6 +58,8 @@ struct attach_point {
 	struct type *ctx;   /* pointee of `ctx`, or NULL */
 	struct type *retval;/* fexit */
 	uint64_t cookie_ref_ctr; /* usdt semaphore offset */
+	const struct usdt_spec *usdt; /* usdt: its arguments; places of one file with the same ones have the same spec */
+	uint32_t number;    /* what `probe` is: the index of the first attach point of this name; sema's */
 	bool in_module;     /* kernel function: `target` is the module */
 	uint8_t want;       /* enum attach_want */
 	const char *why;    /* kernel function: why it is fentry, or why not; NULL: not asked */

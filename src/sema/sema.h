@@ -101,6 +101,7 @@ struct clause {
 	struct type *args;    /* or NULL */
 	struct span span;     /* of the attach points in the source */
 	bool uses_pid_filter;
+	VEC(const struct usdt_spec *) specs; /* usdt, where the body looks at arguments: the different ones, at most USDT_MAX_SPECS */
 };
 
 enum unstable { UNSTABLE_WARN, UNSTABLE_ENABLE, UNSTABLE_ERROR };

@@ -54,10 +54,39 @@ static struct type *value_args(struct sema_ctx *c, struct node *n)
 	return c->clause->args;
 }
 
+/* Static probes say how many arguments they have, and where. A place of several that lacks this one gives 0. */
+static struct type *value_usdt(struct sema_ctx *c, struct node *n)
+{
+	const struct clause *cl = c->clause;
+	const struct attach_point *least = cl->attach.v[0];
+	bool some = false;
+	for (uint32_t i = 0; i < cl->attach.n; i++) {
+		const struct attach_point *ap = cl->attach.v[i];
+		if (n->ival < 0 || n->ival >= ap->usdt->n)
+			continue;
+		some = true;
+		const struct usdt_arg *arg = &ap->usdt->args[n->ival];
+		if (arg->why) {
+			SERR(c, D_USDT_ARG, n->span, (long long)n->ival, STR_FMT(ap->name),
+			     arena_printf(c->a, "%s (its note says %.*s)", arg->why, STR_FMT(arg->text)));
+			return sema_basic(c, SB_ERROR);
+		}
+	}
+	if (!some) {
+		uint32_t have = least->usdt->n;
+		SERR(c, D_USDT_NO_ARG, n->span, STR_FMT(least->name),
+		     have ? arena_printf(c->a, "%u argument%s", have, have == 1 ? "" : "s") : "no arguments", (long long)n->ival);
+		return sema_basic(c, SB_ERROR);
+	}
+	return sema_int(c, 8, true);
+}
+
 static struct type *value_argn(struct sema_ctx *c, struct node *n)
 {
 	if (!value_allowed(c, n, ACC_ARGN | ACC_ARGN_CTX, D_ACCESS_ARGN))
 		return sema_basic(c, SB_ERROR);
+	if (c->clause->provider->id == PROV_USDT)
+		return value_usdt(c, n);
 	if (n->ival >= (c->clause->provider->access & ACC_ARGN_CTX ? TRACE_ARGS : X86_64_ARGS)) {
 		SERR(c, D_ARGN_RANGE, n->span, (long long)n->ival);
 		return sema_basic(c, SB_ERROR);
