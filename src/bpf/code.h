@@ -17,6 +17,10 @@
 
 #include "ir/ir.h"
 
+#ifndef BPF_JCOND
+#define BPF_JCOND 0xe0 /* with source 0 (6.9): may_goto, jumps when the run has used up its budget of rounds */
+#endif
+
 /* Instruction sets and kernel abilities that code generation may use. */
 struct bpf_target {
 	bool alu32;     /* always true on kernels >= 5.1 */

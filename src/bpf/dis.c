@@ -34,6 +34,8 @@ static void dis_one(const struct bpf_code *c, struct func *const *funcs, uint32_
 			buf_addf(o, "r%u = be%d r%u", i->dst_reg, i->imm, i->dst_reg);
 		else if (op == BPF_MOV >> 4 && i->off)
 			buf_addf(o, "%c%u = (s%d)%c%u", r, i->dst_reg, i->off, r, i->src_reg);
+		else if (op == BPF_JCOND >> 4)
+			buf_addf(o, "may_goto L%u", (uint32_t)((int)at + 1 + i->off));
 		else if (BPF_SRC(i->code) == BPF_X)
 			buf_addf(o, "%c%u %s%s %c%u", r, i->dst_reg, i->off ? "s" : "", dis_alu[op] ? dis_alu[op] : "?",
 				 r, i->src_reg);

@@ -535,6 +535,12 @@ static void emit_br(struct emit *e, const struct ins *i, uint32_t next)
 	const struct back *b = e->b;
 	const struct ins *c = back_ins(b, i->a[0]);
 	uint32_t t = e->alias[i->t], f = e->alias[i->f];
+	if (c->op == OP_MAYGOTO) {
+		emit_branch(e, BPF_JMP | BPF_JCOND, 0, 0, 0, t);
+		if (f != next)
+			emit_goto(e, f);
+		return;
+	}
 	const struct ins *bits = NULL; /* a test of bits: it has no opposite */
 	if (b->fused[i->a[0]] && c->op == OP_AND)
 		bits = c;

@@ -14,6 +14,7 @@
 
 enum {
 	INTERP_STACK = 512,
+	INTERP_ROUNDS = 0x7fffff, /* of loops, as the kernel has it */
 	INTERP_FRAMES = 8,
 	INTERP_REGIONS = 32,
 	MODE_MEMSX = 0x80,
@@ -23,6 +24,7 @@ enum {
 struct frame {
 	uint64_t reg[11];
 	uint32_t set; /* bit n: register n holds something */
+	uint32_t rounds; /* of loops with may_goto */
 	struct frame *up;
 	_Alignas(8) uint8_t stack[INTERP_STACK];
 };
@@ -338,6 +340,9 @@ static int interp_frame(struct bpf_interp *m, struct frame *f, uint32_t pc, uint
 			err = interp_subcall(m, f, i, pc);
 		} else if (op == BPF_JA && (cls == BPF_JMP || cls == BPF_JMP32)) {
 			pc = (uint32_t)((int64_t)pc + (cls == BPF_JMP ? i->off : i->imm));
+		} else if (i->code == (BPF_JMP | BPF_JCOND)) {
+			if (f->rounds++ == INTERP_ROUNDS)
+				pc = (uint32_t)((int64_t)pc + i->off);
 		} else if (cls == BPF_JMP || cls == BPF_JMP32) {
 			bool reg = BPF_SRC(i->code) == BPF_X;
 			if (!(f->set >> i->dst_reg & 1) || (reg && !(f->set >> i->src_reg & 1)))

@@ -14,6 +14,7 @@
 
 enum {
 	RA_CELLS = 512 / 8,
+	RA_MAYGOTO = 16,    /* bytes in which the kernel keeps the rounds and the time of a function's loops */
 	RA_MAX_CELLS = 512, /* measured up to here, to say how much was needed */
 };
 
@@ -355,6 +356,12 @@ static void ra_stack(struct ra *s, const ref *spilled, uint32_t n)
 							  NOREF, &b->slot_live[k]);
 	for (uint32_t k = 0; k < n && b->stack <= RA_MAX_CELLS * 8; k++)
 		b->loc[spilled[k]].off = (int16_t)-(int)ra_cells(s, 1, spilled[k], NULL);
+	for (ref r = 1; r < b->f->ins.n; r++) {
+		if (back_ins(b, r)->op == OP_MAYGOTO) {
+			b->stack += RA_MAYGOTO;
+			break;
+		}
+	}
 	if (b->stack > RA_MAX_CELLS * 8)
 		b->error = arena_printf(b->arena, "%s needs more than %u bytes of stack; the kernel has 512",
 					b->f->name, RA_MAX_CELLS * 8);

@@ -6,6 +6,7 @@
  *   comparison     into the branches on it
  *   AND            into a branch on it, or on its comparison with 0 (the test of bits)
  *   ZEXT.4, SEXT.4 into comparisons, which are then made in 32 bits
+ *   MAYGOTO        into the branch on it: there is no other form
  *   arithmetic     into the one ZEXT.4 of it: 32-bit operations clear the upper half
  *
  * Fused values have no place; the values that they read (back_leaves) live on
@@ -106,7 +107,7 @@ static void sel_candidates(struct back *b, unsigned stage, uint32_t *n_uses)
 		const struct ins *i = &f->ins.v[r];
 		n_uses[r] = 0;
 		if (stage == 0)
-			b->fused[r] = sel_is_compare(i);
+			b->fused[r] = sel_is_compare(i) || i->op == OP_MAYGOTO;
 		else if (stage == 1)
 			b->fused[r] |= i->op == OP_AND || sel_is_narrowing(i);
 		else if (!b->fused[r])

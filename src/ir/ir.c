@@ -271,6 +271,14 @@ ref ir_callfn(struct ir_build *b, enum ir_type ret, uint32_t fn, unsigned n, ...
 	return r;
 }
 
+ref ir_maygoto(struct ir_build *b, ref zero)
+{
+	EMIT(OP_MAYGOTO, TY_I64);
+	i->n = 1;
+	i->a[0] = zero;
+	return r;
+}
+
 ref ir_getvar(struct ir_build *b, uint32_t var)
 {
 	EMIT(OP_GETVAR, (enum ir_type)b->f->var_types.v[var]);

@@ -35,6 +35,7 @@ enum data_word {
 	DW_CPID,     /* pid of the -c child, or 0 */
 	DW_TAI_DELTA,/* CLOCK_TAI - CLOCK_BOOTTIME, ns */
 	DW_NSDEV, DW_NSINO, /* our pid namespace, 0 = initial one */
+	DW_ZERO,     /* always 0: a number that the verifier does not know */
 	DW_COUNT
 };
 /* per-CPU block: loss counters first (u64 each; summed over CPUs for the verdict) */
@@ -46,6 +47,7 @@ enum cpu_word {
 	CW_KERN_READ, /* failed reads of kernel memory */
 	CW_SKIP,      /* events skipped: no scratch slot free (nesting too deep) */
 	CW_DIV_ZERO,  /* divisions by zero (result 1) */
+	CW_LOOP,      /* loops that the kernel's bound cut short */
 	CW_OOB,       /* array index out of bounds (result 0) */
 	CW_STACK,     /* stacks that could not be walked, or not be kept: their map is full */
 	CW_SENT,      /* bytes given to the ring, for batching wake-ups (not a loss) */

@@ -77,12 +77,14 @@ static const char *verify_uses(struct func *f, uint32_t blk, uint32_t pos, ref r
 		if (!place[a])
 			return arena_printf(f->arena, "%%%u: operand %%%u was removed", r, a);
 		uint32_t ab = f->ins.v[a].blk;
+		if (f->ins.v[a].op == OP_MAYGOTO && (i->op != OP_BR || ab != blk))
+			return arena_printf(f->arena, "%%%u: maygoto %%%u is for the branch of its own block", r, a);
 		if (ab == blk ? place[a] > pos : f->is_ssa && !ir_dominates(f, ab, blk))
 			return arena_printf(f->arena, "%%%u: operand %%%u does not dominate it", r, a);
 	}
 	for (uint32_t q = 0; i->op == OP_PHI && q < x->preds.n; q++) {
 		ref v = (uint64_t)i->aux + q < f->phis.n ? f->phis.v[i->aux + q] : NOREF;
-		if (v == NOREF || v >= f->ins.n || !place[v] || !ir_dominates(f, f->ins.v[v].blk, x->preds.v[q]))
+		if (v == NOREF || v >= f->ins.n || !place[v] || f->ins.v[v].op == OP_MAYGOTO || !ir_dominates(f, f->ins.v[v].blk, x->preds.v[q]))
 			return arena_printf(f->arena, "%%%u: phi operand %%%u for block %u", r, v, x->preds.v[q]);
 		if (ir_type_is_ptr((enum ir_type)i->ty) && f->ins.v[v].ty == TY_I64 && f->ins.v[v].op != OP_CONST)
 			return arena_printf(f->arena, "%%%u: phi operand %%%u is not a pointer", r, v);

@@ -107,6 +107,18 @@ static bool has_atomics(void)
 	return closes(load(PROG_TRACEPOINT, 0, 0, insns, sizeof(insns) / sizeof(*insns), NULL, 0));
 }
 
+/* The feature is taken for there only if it does what we want of it: a loop that nothing but it bounds. */
+static bool has_may_goto(void)
+{
+	const struct bpf_insn insns[] = {
+		INSN(BPF_JMP | 0xe0, 0, 0, 1, 0), /* may_goto +1 */
+		INSN(BPF_JMP | BPF_JA, 0, 0, -2, 0),
+		MOV(BPF_REG_0, 0),
+		EXIT,
+	};
+	return closes(load(PROG_TRACEPOINT, 0, 0, insns, sizeof(insns) / sizeof(*insns), NULL, 0));
+}
+
 /* --- kernel functions --- */
 
 /* Attaching and detaching for real takes up to a fifth of a second, for the kernel waits until nobody runs there. A name
@@ -305,6 +317,8 @@ bool feature_probe(struct kern *k, enum feature f)
 		return closes(sys_map_create(MAP_RINGBUF, "probe", 0, 0, (uint32_t)sysconf(_SC_PAGESIZE), 0));
 	case FEAT_LOOP:
 		return has_helper(PROG_TRACEPOINT, HELPER_LOOP);
+	case FEAT_MAY_GOTO:
+		return has_may_goto();
 	case FEAT_FOR_EACH_MAP:
 		return has_helper(PROG_TRACEPOINT, HELPER_FOR_EACH_MAP);
 	case FEAT_LOOKUP_PERCPU:

@@ -115,6 +115,7 @@ enum out_loss {
 	LOSS_SKIP,    /* events skipped: no scratch slot (nesting) or the kernel's recursion guard */
 	LOSS_ATTACH,  /* probes that did not attach */
 	LOSS_DIV, LOSS_BOUNDS, /* divisions by zero, indices out of bounds: results were replaced */
+	LOSS_LOOP,    /* loops that were cut short by the kernel's bound */
 	LOSS_STACK,   /* stacks that could not be walked or kept */
 	LOSS_COUNT
 };

@@ -12,7 +12,7 @@ const char *const out_loss_name[LOSS_COUNT] = {
 	[LOSS_USER] = "user_reads_failed", [LOSS_KERNEL] = "kernel_reads_failed",
 	[LOSS_SKIP] = "skipped",	   [LOSS_ATTACH] = "not_attached",
 	[LOSS_DIV] = "divisions_by_zero",  [LOSS_BOUNDS] = "out_of_bounds",
-	[LOSS_STACK] = "stacks",
+	[LOSS_LOOP] = "loops_cut",	   [LOSS_STACK] = "stacks",
 };
 
 static void text_attached(struct out *o, uint32_t n)
@@ -110,6 +110,8 @@ static const struct {
 	[LOSS_DIV] = { "division by zero: its result is 1", "divisions by zero: their results are 1" },
 	[LOSS_BOUNDS] = { "array index was out of bounds: its result is 0",
 			  "array indices were out of bounds: their results are 0" },
+	[LOSS_LOOP] = { "loop was cut short: the kernel bounds how long a loop may run",
+			"loops were cut short: the kernel bounds how long a loop may run" },
 	[LOSS_STACK] = { "stack was lost: it could not be walked, or there were too many different ones (raise max_map_keys)",
 			 "stacks were lost: they could not be walked, or there were too many different ones (raise max_map_keys)" },
 };

@@ -259,13 +259,14 @@ static void verdict(void)
 	     "symbol\n"
 	     "sonde: 2 divisions by zero: their results are 1\n"
 	     "sonde: 2 array indices were out of bounds: their results are 0\n"
+	     "sonde: 2 loops were cut short: the kernel bounds how long a loop may run\n"
 	     "sonde: 2 stacks were lost: they could not be walked, or there were too many different ones (raise max_map_keys)\n");
 	v.n[LOSS_MAP] = 84;
 	j.o.ops->verdict(&j.o, &v);
 	take(&j, "everything, JSON",
 	     "{\"type\": \"verdict\", \"data\": {\"ring_full\": 2, \"map_full\": 84, \"user_reads_failed\": 2, "
 	     "\"kernel_reads_failed\": 2, "
-	     "\"skipped\": 2, \"not_attached\": 2, \"divisions_by_zero\": 2, \"out_of_bounds\": 2, \"stacks\": 2, "
+	     "\"skipped\": 2, \"not_attached\": 2, \"divisions_by_zero\": 2, \"out_of_bounds\": 2, \"loops_cut\": 2, \"stacks\": 2, "
 	     "\"attach\": [\"kprobe:x\\u001b: Permission denied\",\"uprobe:y: no such symbol\"]}}\n",
 	     "");
 	stop(&t);
