@@ -79,7 +79,7 @@ static const char *verify_uses(struct func *f, uint32_t blk, uint32_t pos, ref r
 		uint32_t ab = f->ins.v[a].blk;
 		if (f->ins.v[a].op == OP_MAYGOTO && (i->op != OP_BR || ab != blk))
 			return arena_printf(f->arena, "%%%u: maygoto %%%u is for the branch of its own block", r, a);
-		if (ab == blk ? place[a] > pos : f->is_ssa && !ir_dominates(f, ab, blk))
+		if (ab == blk ? place[a] > pos : !ir_dominates(f, ab, blk))
 			return arena_printf(f->arena, "%%%u: operand %%%u does not dominate it", r, a);
 	}
 	for (uint32_t q = 0; i->op == OP_PHI && q < x->preds.n; q++) {
