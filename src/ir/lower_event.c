@@ -131,7 +131,7 @@ static bool lower_is_plain(const struct node *n)
 {
 	if (!n)
 		return true;
-	if (n->kind == N_BLOCK || n->kind == N_FOR || (n->kind == N_CALL && (builtin_info[n->builtin].flags & BF_ASYNC)))
+	if (n->kind == N_BLOCK || n->kind == N_INLINE || n->kind == N_FOR || (n->kind == N_CALL && (builtin_info[n->builtin].flags & BF_ASYNC)))
 		return false;
 	if (!lower_is_plain(n->a) || !lower_is_plain(n->b) || !lower_is_plain(n->c))
 		return false;

@@ -607,6 +607,9 @@ static ref lower_scalar_plain(struct lower *l, struct node *n)
 		lower_choice(l, n, NULL, v);
 		return ir_getvar(LB, v);
 	}
+	case N_INLINE:
+		lower_inlined(l, n);
+		return n->a ? lower_get_var(l, n->a->var) : lower_int(l, 0);
 	case N_COMPTIME:
 		return lower_scalar(l, n->a);
 	case N_FIELD:
@@ -734,6 +737,10 @@ void lower_into(struct lower *l, struct node *n, struct place dst)
 	case N_BLOCK:
 		lower_choice(l, n, &dst, 0);
 		break;
+	case N_INLINE:
+		lower_inlined(l, n);
+		lower_copy(l, dst, lower_var_place(l, n->a->var), n->type->size);
+		break;
 	case N_CALL:
 		lower_call_into(l, n, dst);
 		break;
@@ -790,6 +797,8 @@ void lower_discard(struct lower *l, struct node *n)
 {
 	if (n->kind == N_INCDEC) {
 		lower_incdec(l, n, false);
+	} else if (n->kind == N_INLINE) {
+		lower_inlined(l, n);
 	} else if (n->kind == N_BLOCK || n->kind == N_IF) {
 		lower_stmt(l, n);
 	} else if (n->kind == N_CALL && (n->type->kind == T_NONE || lower_is_value(n->type))) {

@@ -153,7 +153,8 @@ void lower_map_assign(struct lower *l, struct node *target, struct node *value)
 		lower_write(l, dst, m->value, lower_scalar(l, value));
 		return;
 	}
-	if (value->kind == N_TUPLE || value->kind == N_RECORD || value->kind == N_TERNARY || value->kind == N_IF || value->kind == N_BLOCK) {
+	if (value->kind == N_TUPLE || value->kind == N_RECORD || value->kind == N_TERNARY || value->kind == N_IF || value->kind == N_BLOCK ||
+	    value->kind == N_INLINE) {
 		struct place t = lower_temp(l, m->value->size, 8, "new"); /* the value may be made from the old one */
 		lower_into(l, value, t);
 		lower_copy(l, dst, t, m->value->size);

@@ -56,6 +56,7 @@ enum region { RG_HEADER, RG_RODATA, RG_GLOBALS, RG_PERCPU };
 struct flow {
 	uint32_t exit;      /* block that leaves the program (a callback: returns 1 after setting the frame's flag) */
 	uint32_t brk, cont; /* blocks of the innermost loop of this function, or 0 */
+	uint32_t ret;       /* block behind the function of the source whose body this is (N_INLINE), or 0; through callbacks by the flag 2 */
 };
 
 enum var_kind { VK_NONE, VK_SSA, VK_CELL, VK_SLOT, VK_SCRATCH, VK_ENTRY };
@@ -172,6 +173,7 @@ ref lower_probe_number(struct lower *l);  /* `probe`, by the cookie */
 
 /* lower_stmt.c */
 void lower_stmt(struct lower *l, struct node *n);
+void lower_inlined(struct lower *l, struct node *n);              /* the body of a function; its result is in n->a's variable */
 void lower_condition(struct lower *l, struct node *n, uint32_t yes, uint32_t no);
 void lower_count_assignments(struct lower *l, struct node *n);
 

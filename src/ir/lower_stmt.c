@@ -10,6 +10,7 @@
 #include "ir/lower_priv.h"
 
 enum { LOOP_MAX = 1 << 23 }; /* BPF_MAX_LOOPS */
+enum { LEAVE_PROGRAM = 1, LEAVE_FUNCTION = 2 }; /* the flag of the frame */
 
 void lower_count_assignments(struct lower *l, struct node *n)
 {
@@ -17,6 +18,8 @@ void lower_count_assignments(struct lower *l, struct node *n)
 		return;
 	if ((n->kind == N_ASSIGN || n->kind == N_INCDEC) && n->a->kind == N_VAR && n->a->var && n->a->var->lower)
 		((struct var_home *)n->a->var->lower)->assigned += n->kind == N_INCDEC || n->op ? 2 : 1;
+	if (n->kind == N_RETURN && n->var && n->var->lower)
+		((struct var_home *)n->var->lower)->assigned += 2;
 	if (n->kind == N_LET && n->b && n->a->var && n->a->var->lower)
 		((struct var_home *)n->a->var->lower)->assigned++;
 	if (n->kind == N_UNARY && n->op == O_ADDR && n->a->kind == N_VAR && n->a->var)
@@ -125,6 +128,8 @@ static struct outer lower_enter(struct lower *l, const char *name, const uint8_t
 	l->flow.cont = func_block(f);
 	l->flow.brk = func_block(f);
 	l->flow.exit = func_block(f);
+	if (l->flow.ret)
+		l->flow.ret = func_block(f);
 	return o;
 }
 
@@ -137,8 +142,13 @@ static uint32_t lower_leave(struct lower *l, const struct outer *o)
 	ir_at(LB, l->flow.brk);
 	ir_ret(LB, ir_const(LB, 1));
 	ir_at(LB, l->flow.exit);
-	ir_store(LB, 8, l->frame_arg, CELL_FLAG, ir_const(LB, 1));
+	ir_store(LB, 8, l->frame_arg, CELL_FLAG, ir_const(LB, LEAVE_PROGRAM));
 	ir_ret(LB, ir_const(LB, 1));
+	if (l->flow.ret) {
+		ir_at(LB, l->flow.ret);
+		ir_store(LB, 8, l->frame_arg, CELL_FLAG, ir_const(LB, LEAVE_FUNCTION));
+		ir_ret(LB, ir_const(LB, 1));
+	}
 	l->b = o->b;
 	l->fn = o->fn;
 	l->frame_arg = o->frame_arg;
@@ -151,8 +161,18 @@ static void lower_after_loop(struct lower *l, const struct node *body)
 {
 	if (!lower_leaves(body))
 		return;
-	uint32_t go = func_block(l->b.f);
-	ir_br(LB, ir_load(LB, TY_I64, 8, false, lower_frame(l), CELL_FLAG), l->flow.exit, go);
+	struct func *f = l->b.f;
+	uint32_t go = func_block(f), leave = l->flow.ret ? func_block(f) : l->flow.exit;
+	ref flag = ir_load(LB, TY_I64, 8, false, lower_frame(l), CELL_FLAG);
+	ir_br(LB, flag, leave, go);
+	if (l->flow.ret) {
+		uint32_t back = func_block(f);
+		ir_at(LB, leave);
+		ir_br(LB, ir_bin(LB, OP_EQ, flag, ir_const(LB, LEAVE_FUNCTION)), back, l->flow.exit);
+		ir_at(LB, back);
+		ir_store(LB, 8, lower_frame(l), CELL_FLAG, ir_const(LB, 0));
+		ir_jmp(LB, l->flow.ret);
+	}
 	ir_at(LB, go);
 }
 
@@ -286,6 +306,26 @@ static void lower_if(struct lower *l, struct node *n)
 	ir_at(LB, join);
 }
 
+void lower_inlined(struct lower *l, struct node *n)
+{
+	struct flow old = l->flow;
+	uint32_t join = func_block(l->b.f);
+	for (uint32_t i = 0; i < n->list.n; i++)
+		lower_stmt(l, n->list.v[i]);
+	if (n->a) { /* a way through the body that returns nothing */
+		if (lower_is_value(n->a->type))
+			lower_set_var(l, n->a->var, ir_const(LB, 0));
+		else
+			lower_zero(l, lower_var_place(l, n->a->var), n->a->type->size);
+	}
+	l->flow.ret = join;
+	l->flow.brk = l->flow.cont = 0;
+	lower_stmt(l, n->b);
+	ir_jmp(LB, join);
+	ir_at(LB, join);
+	l->flow = old;
+}
+
 void lower_stmt(struct lower *l, struct node *n)
 {
 	struct span old = l->b.span;
@@ -331,6 +371,12 @@ void lower_stmt(struct lower *l, struct node *n)
 		ir_jmp(LB, l->flow.cont ? l->flow.cont : l->flow.exit);
 		break;
 	case N_RETURN:
+		if (n->ival) {
+			if (n->var && n->a)
+				lower_assign_var(l, n->var, n->a);
+			ir_jmp(LB, l->flow.ret);
+			break;
+		}
 		if (n->a)
 			lower_discard(l, n->a);
 		ir_jmp(LB, l->flow.exit);

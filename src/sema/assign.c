@@ -114,6 +114,13 @@ static void assign_to_var(struct sema_ctx *c, struct node *n, struct var_sym *v,
 		assign_convert(c, value, v->type);
 }
 
+void sema_assign_declared(struct sema_ctx *c, struct node *n, struct var_sym *v, struct node **value)
+{
+	struct type *t = assign_value(c, value);
+	if (t)
+		assign_to_var(c, n, v, value, t);
+}
+
 static const char *assign_agg_call(struct sema_ctx *c, const struct type *t)
 {
 	static const struct {

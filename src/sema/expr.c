@@ -504,6 +504,8 @@ static struct type *expr_kind(struct sema_ctx *c, struct node **pn)
 	}
 	case N_IF:
 		return sema_if(c, pn, true);
+	case N_INLINE:
+		return sema_inlined(c, n);
 	case N_BLOCK:
 		return expr_block(c, pn);
 	default:

@@ -119,6 +119,10 @@ static void infer_unroll(struct sema_ctx *c, struct node *n)
 static void infer_return(struct sema_ctx *c, struct node *n)
 {
 	n->type = infer_none(c);
+	if (n->ival) {
+		sema_fn_return(c, n);
+		return;
+	}
 	if (!n->a)
 		return;
 	struct type *t = sema_expr(c, &n->a);
@@ -399,6 +403,25 @@ static void infer_unresolved(struct sema_ctx *c)
 	}
 }
 
+/* Of a function that nobody calls: what depends on the probe that would call it is not known, and warnings are nobody's. */
+static void infer_drop_local(struct sema_ctx *c, uint32_t from)
+{
+	struct diags *d = c->d;
+	uint32_t kept = from;
+	bool drop = false;
+	for (uint32_t i = from; i < d->list.n; i++) {
+		struct diag x = d->list.v[i];
+		if (!x.context) {
+			drop = x.severity == DIAG_WARNING || (x.id >= D_ACCESS_ARGN && x.id <= D_ACCESS_REG);
+			d->n_warnings -= drop && x.severity == DIAG_WARNING;
+			d->n_errors -= drop && x.severity == DIAG_ERROR;
+		}
+		if (!drop)
+			d->list.v[kept++] = x;
+	}
+	d->list.n = kept;
+}
+
 void sema_infer(struct sema_ctx *c)
 {
 	infer_rounds(c);
@@ -408,7 +431,10 @@ void sema_infer(struct sema_ctx *c)
 	c->final = true;
 	for (uint32_t i = 0; i < c->s->clauses.n; i++) {
 		/* the copies of one source clause tell the same: duplicates go at the end (sema.c) */
+		uint32_t said = c->d->list.n;
 		infer_clause(c, &c->s->clauses.v[i]);
+		if (i >= c->n_called)
+			infer_drop_local(c, said);
 	}
 	if (!c->d->n_errors)
 		infer_unresolved(c);

@@ -25,6 +25,7 @@ struct names {
 	struct scope *scope;
 	uint32_t loop;
 	int depth;        /* macro nesting */
+	struct node *fn;  /* N_INLINE: the innermost function's body, whose `return` it is */
 	uint32_t work;    /* macros and #defines expanded: nesting alone does not bound their number */
 	uint32_t nodes;   /* of the arguments put in, so far: arguments within arguments double */
 	struct node *stack[NAME_DEPTH];
@@ -291,29 +292,80 @@ static void mark_resolved(struct node *n)
 		mark_resolved(n->list.v[i]);
 }
 
-static void name_macro(struct names *s, struct node **pn, const struct node *mac)
+/* May `what` (a macro, a function) be expanded here: not within itself, and not for ever? False: reported, and n is in error. */
+static bool name_may_expand(struct names *s, struct node *n, const struct node *what)
 {
-	struct node *n = *pn;
-	for (int i = 0; i < s->depth; i++) {
-		if (s->stack[i] == mac) {
-			const char *chain = "";
-			for (int k = i; k < s->depth; k++)
-				if (s->stack[k]->kind == N_MACRO)
-					chain = arena_printf(s->c->a, "%s%.*s > ", chain, STR_FMT(s->stack[k]->str));
-			diag_add(s->c->d, D_MACRO_RECURSION, n->span, arena_printf(s->c->a, "%s%.*s", chain, STR_FMT(n->str)));
-			n->kind = N_INT;
-			n->type = type_error(s->c->a);
-			return;
-		}
+	bool fn = what->kind == N_SUBPROG, ok = true;
+	for (int i = 0; ok && i < s->depth; i++) {
+		if (s->stack[i] != what)
+			continue;
+		const char *chain = "";
+		for (int k = i; k < s->depth; k++)
+			if (s->stack[k]->kind == N_MACRO || s->stack[k]->kind == N_SUBPROG)
+				chain = arena_printf(s->c->a, "%s%.*s > ", chain, STR_FMT(s->stack[k]->str));
+		diag_add(s->c->d, fn ? D_FN_RECURSION : D_MACRO_RECURSION, n->span, arena_printf(s->c->a, "%s%.*s", chain, STR_FMT(n->str)));
+		ok = false;
 	}
-	if (s->depth == NAME_DEPTH || s->work++ >= NAME_WORK) {
+	if (ok && (s->depth == NAME_DEPTH || s->work++ >= NAME_WORK)) {
 		if (s->work <= NAME_WORK + 1)
 			diag_add(s->c->d, D_TOO_MANY, n->span, "Macros expand to too much");
 		s->work = NAME_WORK + 1;
+		ok = false;
+	}
+	if (!ok) {
+		n->kind = N_INT;
+		n->type = type_error(s->c->a);
+	}
+	return ok;
+}
+
+/* A call of a function becomes its body, see fn.c. Arguments belong to the caller, everything else to the body. */
+static void name_function(struct names *s, struct node **pn, struct node *fn)
+{
+	struct node *n = *pn;
+	if (!name_may_expand(s, n, fn))
+		return;
+	fn->ival++;
+	bool unasked = n->ival == 1 && n->list.n == 0; /* sema_uncalled() */
+	if (n->list.n != fn->list.n && !unasked) {
+		diag_add(s->c->d, D_FN_ARGS, n->span, STR_FMT(fn->str), fn->list.n, n->list.n < fn->list.n ? "only " : "", n->list.n);
+		diag_add_context(s->c->d, D_CONTEXT, fn->span, "This is its definition.");
 		n->kind = N_INT;
 		n->type = type_error(s->c->a);
 		return;
 	}
+	struct node *in = sema_inline(s->c, fn, n->span), *outer = s->fn;
+	for (uint32_t i = 0; i < n->list.n; i++) {
+		name_expr(s, &n->list.v[i]);
+		mark_resolved(n->list.v[i]);
+		in->list.v[i]->b = n->list.v[i];
+		in->list.v[i]->span = n->list.v[i]->span; /* a wrong one is the call's mistake */
+	}
+	if (unasked)
+		in->b->call = (struct span){ 0 };
+	struct scope sc = { .up = s->scope, .node = in, .loop = s->loop, .barrier = true };
+	s->scope = &sc;
+	s->stack[s->depth++] = fn;
+	s->fn = in;
+	uint32_t said = s->c->d->list.n;
+	for (uint32_t i = 0; i < in->list.n; i++)
+		name_expr(s, &in->list.v[i]);
+	name_type_arg(s, &in->tref, &(struct node *){ NULL });
+	if (in->a)
+		name_declare(s, in->a)->by_let = true;
+	name_expr(s, &in->b);
+	sema_expanded(s->c, said, in->b);
+	s->fn = outer;
+	s->depth--;
+	s->scope = sc.up;
+	*pn = in;
+}
+
+static void name_macro(struct names *s, struct node **pn, const struct node *mac)
+{
+	struct node *n = *pn;
+	if (!name_may_expand(s, n, mac))
+		return;
 	for (uint32_t i = 0; i < n->list.n; i++) {
 		if (mac->list.v[i]->kind == N_MAP)
 			name_map(s, n->list.v[i]);
@@ -457,9 +509,14 @@ static void name_param(struct names *s, struct node *n)
 static void name_call(struct names *s, struct node **pn)
 {
 	struct node *n = *pn;
-	const struct node *mac = macro_find(s, n, !map_get(&s->c->builtins, n->str));
+	const struct node *mac = macro_find(s, n, !map_get(&s->c->builtins, n->str) && !map_get(&s->c->functions, n->str));
 	if (mac) {
 		name_macro(s, pn, mac);
+		return;
+	}
+	struct node *fn = map_get(&s->c->functions, n->str);
+	if (fn) {
+		name_function(s, pn, fn);
 		return;
 	}
 	void *b = map_get(&s->c->builtins, n->str);
@@ -599,6 +656,15 @@ static void name_expr(struct names *s, struct node **pn)
 		s->scope = sc.up;
 		break;
 	}
+	case N_RETURN:
+		name_expr(s, &n->a);
+		if (s->fn) {
+			n->ival = 1;
+			n->var = s->fn->a ? s->fn->a->var : NULL;
+			if (n->var && s->loop > n->var->loop_depth)
+				n->var->captured = true;
+		}
+		break;
 	case N_SIZEOF:
 	case N_OFFSETOF:
 	case N_TYPEINFO:

@@ -151,6 +151,18 @@ static void sema_jumps(struct sema_ctx *c, const struct node *n, bool loop, cons
 		sema_jumps(c, n->list.v[i], loop, where);
 }
 
+/* The first definition counts, and a macro of that name before it. */
+static void sema_function(struct sema_ctx *c, struct node *n)
+{
+	const struct node *first = map_get(&c->functions, n->str);
+	if (first) {
+		diag_add(c->d, D_FN_REDEFINED, n->span, STR_FMT(n->str));
+		diag_add_context(c->d, D_CONTEXT, first->span, "This is the original definition.");
+		return;
+	}
+	map_put(c->a, &c->functions, n->str, n);
+}
+
 static void sema_declare(struct sema_ctx *c)
 {
 	for (uint32_t i = 0; i < c->program->list.n; i++) {
@@ -165,7 +177,8 @@ static void sema_declare(struct sema_ctx *c)
 			sema_map_decl(c, n);
 			break;
 		case N_SUBPROG:
-			diag_add(c->d, D_NOT_YET, n->span, "A function (fn)");
+			sema_function(c, n);
+			sema_jumps(c, n->b, false, "function");
 			break;
 		case N_IMPORT:
 			diag_add(c->d, D_NOT_YET, n->span, "import");
@@ -354,7 +367,9 @@ int sema_run(struct sema_env *env, struct node *program, struct sema *ret)
 	if (env->diags->n_errors == errors) {
 		for (uint32_t i = 0; i < ret->clauses.n; i++)
 			sema_names(&c, &ret->clauses.v[i]);
+		sema_uncalled(&c);
 		sema_infer(&c);
+		ret->clauses.n = c.n_called;
 		sema_getopt_check(&c);
 		sema_check_maps(&c);
 	}

@@ -19,6 +19,7 @@ struct sema_ctx {
 	struct sema *s;
 	struct arena *a;
 	struct diags *d;
+	struct map functions; /* name -> N_SUBPROG; its ival counts calls */
 	struct map macros;  /* name -> list of N_MACRO (first; chained by ->c) */
 	struct map defines; /* name -> text (struct str *) */
 	struct map ctypes;  /* "struct x", "union x", "enum x", typedef "x" -> struct type: defined by the program's C text */
@@ -33,6 +34,8 @@ struct sema_ctx {
 	bool changed;
 	bool quiet;
 	uint32_t loop;      /* depth of for bodies */
+	struct node *inlined; /* N_INLINE whose body this is */
+	uint32_t n_called;  /* clauses behind these are functions that nobody calls */
 	uint32_t folding;   /* inside comptime: sizeof and the like fold in any round, on a clone */
 	uint32_t depth;     /* of the recursion of sema_expr */
 	bool too_deep;      /* reported */
@@ -49,6 +52,11 @@ enum sema_unstable { UNSTABLE_TSERIES, UNSTABLE_TYPEINFO, UNSTABLE_DW_USTACK, UN
 int sema_attach(struct sema_ctx *c);            /* attach.c: probes to clauses */
 bool sema_probe_exists(struct sema_ctx *c, struct node *at, struct str raw); /* some alternative of it */
 void sema_names(struct sema_ctx *c, struct clause *cl); /* name.c */
+struct node *sema_inline(struct sema_ctx *c, const struct node *fn, struct span call); /* fn.c: its body, parameters without values */
+void sema_uncalled(struct sema_ctx *c);         /* fn.c: functions that nobody calls, as clauses of their own */
+struct type *sema_inlined(struct sema_ctx *c, struct node *n); /* fn.c */
+void sema_fn_return(struct sema_ctx *c, struct node *n);       /* fn.c */
+void sema_assign_declared(struct sema_ctx *c, struct node *n, struct var_sym *v, struct node **value); /* assign.c: a let with a type */
 void sema_infer(struct sema_ctx *c);            /* infer.c: to a fixed point, then checks and casts */
 struct type *sema_typeref(struct sema_ctx *c, struct node *tref); /* NULL and reported when unknown */
 void sema_c(struct sema_ctx *c, struct node *program); /* cdecl.c */
