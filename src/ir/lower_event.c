@@ -175,6 +175,23 @@ static void lower_pack(struct lower *l, const struct event_arg *a, struct node *
 	ir_setvar(LB, v_tail, ir_bin(LB, OP_ADD, tail, len));
 }
 
+/* Gives the ring a record that lies in scratch, of `len` bytes behind its head. */
+static void lower_output(struct lower *l, uint32_t ev, struct place rec, ref len)
+{
+	struct func *f = l->b.f;
+	uint32_t full = func_block(f), join = func_block(f);
+	ref size = ir_bin(LB, OP_ADD, len, ir_const(LB, RECORD_HEAD));
+	ir_store(LB, 4, rec.base, rec.off, ir_const(LB, ev));
+	ir_store(LB, 4, rec.base, rec.off + 4, len);
+	ref flags = lower_wake_flags(l, size);
+	ref r = ir_call(LB, TY_I64, H_ringbuf_output, 4, ir_mapref(LB, 1), lower_address(l, rec), size, flags);
+	ir_br(LB, ir_bin(LB, OP_SLT, r, ir_const(LB, 0)), full, join);
+	ir_at(LB, full);
+	lower_count(l, CW_RING_FULL);
+	ir_jmp(LB, join);
+	ir_at(LB, join);
+}
+
 static void lower_send(struct lower *l, uint32_t ev, struct node *const *args, uint32_t n)
 {
 	struct event e = l->m->events.v[ev];
@@ -196,7 +213,7 @@ static void lower_send(struct lower *l, uint32_t ev, struct node *const *args, u
 	}
 	struct func *f = l->b.f;
 	uint32_t top = l->scratch_top, off = lower_scratch_alloc(l, RECORD_HEAD + e.fixed_size + tail);
-	uint32_t v_tail = func_var(f, TY_I64, "tail"), full = func_block(f), join = func_block(f);
+	uint32_t v_tail = func_var(f, TY_I64, "tail");
 	struct place rec = { .base = lower_scratch(l, off), .where = W_MEM, .align = 8 }, payload = lower_at(rec, RECORD_HEAD);
 	lower_fixed(l, &e, args, vals, payload);
 	ir_setvar(LB, v_tail, ir_const(LB, 0));
@@ -204,16 +221,7 @@ static void lower_send(struct lower *l, uint32_t ev, struct node *const *args, u
 		if (e.args.v[i].packed)
 			lower_pack(l, &e.args.v[i], args[i], payload, e.fixed_size, v_tail);
 	ref len = ir_bin(LB, OP_ADD, ir_getvar(LB, v_tail), ir_const(LB, e.fixed_size));
-	ref size = ir_bin(LB, OP_ADD, len, ir_const(LB, RECORD_HEAD));
-	ir_store(LB, 4, rec.base, rec.off, ir_const(LB, ev));
-	ir_store(LB, 4, rec.base, rec.off + 4, len);
-	ref flags = lower_wake_flags(l, size);
-	ref r = ir_call(LB, TY_I64, H_ringbuf_output, 4, ir_mapref(LB, 1), lower_address(l, rec), size, flags);
-	ir_br(LB, ir_bin(LB, OP_SLT, r, ir_const(LB, 0)), full, join);
-	ir_at(LB, full);
-	lower_count(l, CW_RING_FULL);
-	ir_jmp(LB, join);
-	ir_at(LB, join);
+	lower_output(l, ev, rec, len);
 	l->scratch_top = top;
 }
 
@@ -356,13 +364,11 @@ void lower_join(struct lower *l, struct node *n)
 	uint32_t top = l->scratch_top, off = lower_scratch_alloc(l, RECORD_HEAD + JOIN_BYTES + JOIN_ONE + 8);
 	struct place rec = { .base = lower_scratch(l, off), .where = W_MEM, .align = 8 }, payload = lower_at(rec, RECORD_HEAD);
 	uint32_t v_i = func_var(f, TY_I64, "i"), v_used = func_var(f, TY_I64, "used");
-	uint32_t head = func_block(f), room = func_block(f), body = func_block(f), more = func_block(f), done = func_block(f),
-		 full = func_block(f), join = func_block(f);
+	uint32_t head = func_block(f), room = func_block(f), body = func_block(f), more = func_block(f), done = func_block(f);
 	struct type pt = { .kind = T_PTR, .size = 8, .align = 8 };
 	ir_setvar(LB, v_i, ir_const(LB, 0));
 	ir_setvar(LB, v_used, ir_const(LB, 0));
-	ir_jmp(LB, head);
-	ir_at(LB, head);
+	lower_loop(l, head, done);
 	ir_br(LB, ir_bin(LB, OP_ULT, ir_getvar(LB, v_i), ir_const(LB, JOIN_MAX)), body, more);
 	ir_at(LB, body);
 	struct place at = { .base = ir_bin(LB, OP_ADD, argv, ir_bin(LB, OP_SHL, ir_getvar(LB, v_i), ir_const(LB, 3))), .align = 1, .where = w };
@@ -387,17 +393,11 @@ void lower_join(struct lower *l, struct node *n)
 	ir_setvar(LB, v_used, ir_bin(LB, OP_ADD, ir_getvar(LB, v_used), ir_const(LB, 4)));
 	ir_jmp(LB, done);
 	ir_at(LB, done);
-	ref used = ir_getvar(LB, v_used), size = ir_bin(LB, OP_ADD, used, ir_const(LB, RECORD_HEAD));
-	ir_store(LB, 4, rec.base, rec.off, ir_const(LB, ev));
-	ir_store(LB, 4, rec.base, rec.off + 4, used);
-	ref flags = lower_wake_flags(l, size);
-	uint32_t send = func_block(f);
-	ir_br(LB, ir_bin(LB, OP_ULE, size, ir_const(LB, RECORD_HEAD + JOIN_BYTES + JOIN_ONE + 8)), send, join);
+	ref used = ir_getvar(LB, v_used);
+	uint32_t send = func_block(f), join = func_block(f);
+	ir_br(LB, ir_bin(LB, OP_ULE, used, ir_const(LB, JOIN_BYTES + JOIN_ONE + 8)), send, join);
 	ir_at(LB, send);
-	ref r = ir_call(LB, TY_I64, H_ringbuf_output, 4, ir_mapref(LB, 1), lower_address(l, rec), size, flags);
-	ir_br(LB, ir_bin(LB, OP_SLT, r, ir_const(LB, 0)), full, join);
-	ir_at(LB, full);
-	lower_count(l, CW_RING_FULL);
+	lower_output(l, ev, rec, used);
 	ir_jmp(LB, join);
 	ir_at(LB, join);
 	l->scratch_top = top;

@@ -516,8 +516,7 @@ static ref lower_sum_cpus(struct lower *l, const struct map_sym *m, ref key)
 	ir_setvar(LB, g.total, ir_const(LB, 0));
 	ir_setvar(LB, g.count, ir_const(LB, 0));
 	ir_setvar(LB, cpu, ir_const(LB, 0));
-	ir_jmp(LB, head);
-	ir_at(LB, head);
+	lower_loop(l, head, done);
 	ir_br(LB, ir_bin(LB, OP_ULT, ir_getvar(LB, cpu), ir_const(LB, l->o->ncpus)), body, done);
 	ir_at(LB, body);
 	if (key) {

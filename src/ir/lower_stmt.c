@@ -236,26 +236,31 @@ static void lower_for_map(struct lower *l, struct node *n)
 	lower_after_loop(l, n->c);
 }
 
-/* Where the kernel can bound a loop itself, the verifier need not see its end; one that is cut short is counted. */
-static void lower_while(struct lower *l, struct node *n)
+void lower_loop(struct lower *l, uint32_t head, uint32_t out)
 {
 	struct func *f = l->b.f;
 	struct facts *facts = l->env->facts;
 	bool bounded = facts && facts->ops->has(facts, FEAT_MAY_GOTO);
 	ref zero = bounded ? ir_load(LB, TY_I64, 8, false, lower_header(l, DW_ZERO), 0) : NOREF;
-	uint32_t head = func_block(f), body = func_block(f), done = func_block(f);
-	struct flow old = l->flow;
 	ir_jmp(LB, head);
 	ir_at(LB, head);
-	if (bounded) {
-		uint32_t cut = func_block(f), go = func_block(f);
-		f->blocks.v[cut].cold = true;
-		ir_br(LB, ir_maygoto(LB, zero), cut, go);
-		ir_at(LB, cut);
-		lower_count(l, CW_LOOP);
-		ir_jmp(LB, done);
-		ir_at(LB, go);
-	}
+	if (!bounded)
+		return;
+	uint32_t cut = func_block(f), go = func_block(f);
+	f->blocks.v[cut].cold = true;
+	ir_br(LB, ir_maygoto(LB, zero), cut, go);
+	ir_at(LB, cut);
+	lower_count(l, CW_LOOP);
+	ir_jmp(LB, out);
+	ir_at(LB, go);
+}
+
+static void lower_while(struct lower *l, struct node *n)
+{
+	struct func *f = l->b.f;
+	uint32_t head = func_block(f), body = func_block(f), done = func_block(f);
+	struct flow old = l->flow;
+	lower_loop(l, head, done);
 	lower_condition(l, n->a, body, done);
 	ir_at(LB, body);
 	l->flow.brk = done;
