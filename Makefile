@@ -66,6 +66,17 @@ $(BUILD)/gen/%.inc: src/%.js
 	@mkdir -p $(@D)
 	sed -e 's/^[[:space:]]*//' -e '/^\/\//d' -e '/^$$/d' -e 's/[\\"]/\\&/g' -e 's/.*/"&\\n"/' $< >$@
 
+# The tools lie in the program as they are.
+TOOLS    := $(sort $(wildcard lib/*.sonde tools/*/*.sonde))
+$(BUILD)/src/run/tool.o: $(BUILD)/gen/run/tools.inc
+$(BUILD)/gen/run/tools.inc: scripts/embed $(TOOLS) $(BUILD)/toollist
+	@mkdir -p $(@D)
+	sh scripts/embed $(TOOLS) >$@.new
+	mv $@.new $@
+$(BUILD)/toollist: FORCE
+	@mkdir -p $(BUILD)
+	@echo '$(TOOLS)' | cmp -s - $@ || echo '$(TOOLS)' >$@
+
 $(BUILD)/flags: FORCE
 	@mkdir -p $(BUILD)
 	@echo '$(CC) $(ALL_CFLAGS)' | cmp -s - $@ || echo '$(CC) $(ALL_CFLAGS)' >$@

@@ -14,8 +14,6 @@
 #include "cli/opt.h"
 #include "probe/probe.h"
 
-enum { PROGRAM_MAX = 16 << 20 };
-
 /* Descriptors 0 to 2 exist, so that nothing we open takes their place. */
 static void main_open_standard(void)
 {
@@ -41,35 +39,6 @@ static int main_fail(const char *what, const char *name, int err)
 {
 	fprintf(stderr, "ERROR: %s \"%s\": %s\n", what, name, strerror(err));
 	return 1;
-}
-
-/* The whole of a file into `text`; 0 or an exit status. */
-static int main_read(const char *name, struct buf *text)
-{
-	bool in = !strcmp(name, "-");
-	int fd = in ? 0 : open(name, O_RDONLY | O_CLOEXEC), err = 0;
-	struct stat st;
-	char chunk[8192];
-	if (fd < 0)
-		return main_fail("failed to open file", name, errno);
-	if (!fstat(fd, &st) && S_ISDIR(st.st_mode))
-		err = EISDIR;
-	while (!err) {
-		ssize_t n = read(fd, chunk, sizeof(chunk));
-		if (n == 0)
-			break;
-		if (n < 0 && errno != EINTR)
-			err = errno;
-		else if (n > 0)
-			buf_add(text, chunk, (size_t)n);
-		if (text->oom)
-			err = ENOMEM;
-		if (text->len > PROGRAM_MAX)
-			err = EFBIG;
-	}
-	if (!in)
-		close(fd);
-	return err ? main_fail("failed to read file", name, err) : 0;
 }
 
 static int main_list(struct opt *o)
@@ -104,7 +73,6 @@ static bool main_needs_privilege(const struct opt *o)
 
 static int main_session(struct opt *o)
 {
-	struct buf text = { 0 };
 	struct session_options *s = &o->session;
 	bool picture = s->svg && o->mode == MODE_RUN && !s->dump && !s->explain && !s->dry_run;
 	int status = 0;
@@ -119,9 +87,9 @@ static int main_session(struct opt *o)
 		s->name = STR("stdin");
 		s->text = str_of(o->program);
 	} else {
-		status = main_read(o->file, &text);
+		status = script_read(o);
 		s->name = strcmp(o->file, "-") ? str_of(o->file) : STR("stdin");
-		s->text = (struct str){ text.s ? text.s : "", (uint32_t)text.len };
+		s->text = o->text;
 	}
 	/* A picture is drawn when all is known: until then its lines lie in memory. */
 	if (!status && picture) {
@@ -142,7 +110,6 @@ static int main_session(struct opt *o)
 			status = status ? status : drawn;
 		}
 	}
-	buf_fini(&text);
 	return status;
 }
 
@@ -151,16 +118,57 @@ static const struct command {
 	const char *word;
 	int (*run)(int argc, char **argv);
 } commands[] = {
+	{ "cat", cmd_cat },
 	{ "flame", cmd_flame },
 	{ "heat", cmd_heat },
+	{ "help", cmd_help },
+	{ "tools", cmd_tools },
 };
+
+/* Called by the name of a tool (a link to sonde): as `sonde TOOL`. */
+static char **main_as_tool(struct arena *a, int *argc, char **argv)
+{
+	const char *slash = *argc ? strrchr(argv[0], '/') : NULL, *name = slash ? slash + 1 : *argc ? argv[0] : "";
+	if (!tool_find(str_of(name)))
+		return argv;
+	char **to = arena_array(a, char *, *argc + 2);
+	to[0] = argv[0];
+	to[1] = arena_strdup(a, name);
+	memcpy(to + 2, argv + 1, sizeof(*to) * (size_t)(*argc - 1));
+	++*argc;
+	return to;
+}
+
+static int main_run(struct arena *a, int argc, char **argv, char **env)
+{
+	struct opt o = { .arena = a };
+	argv = main_as_tool(a, &argc, argv);
+	int status = opt_parse(&o, argc, argv, env);
+	if (status)
+		return status;
+	switch (o.mode) {
+	case MODE_DONE:
+		return 0;
+	case MODE_HELP:
+		opt_usage(1);
+		return 0;
+	case MODE_VERSION:
+		printf("sonde v" SONDE_VERSION "\n");
+		return 0;
+	case MODE_INFO:
+		return info_print(a, 1);
+	case MODE_LIST:
+		return o.program || o.file ? main_session(&o) : main_list(&o);
+	case MODE_RUN:
+		return main_session(&o);
+	}
+	return status;
+}
 
 int main(int argc, char **argv, char **env)
 {
 	struct arena a;
-	struct opt o = { .arena = &a };
 	jmp_buf oom;
-	int status;
 	main_open_standard();
 	for (size_t i = 0; argc > 1 && i < sizeof(commands) / sizeof(*commands); i++)
 		if (!strcmp(argv[1], commands[i].word))
@@ -171,26 +179,7 @@ int main(int argc, char **argv, char **env)
 		return 1;
 	}
 	a.oom = &oom;
-	status = opt_parse(&o, argc, argv, env);
-	if (status)
-		return status;
-	switch (o.mode) {
-	case MODE_HELP:
-		opt_usage(1);
-		break;
-	case MODE_VERSION:
-		printf("sonde v" SONDE_VERSION "\n");
-		break;
-	case MODE_INFO:
-		status = info_print(&a, 1);
-		break;
-	case MODE_LIST:
-		status = o.program || o.file ? main_session(&o) : main_list(&o);
-		break;
-	case MODE_RUN:
-		status = main_session(&o);
-		break;
-	}
+	int status = main_run(&a, argc, argv, env);
 	arena_fini(&a);
 	return status;
 }

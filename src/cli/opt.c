@@ -18,7 +18,7 @@
 #include "sema/sema.h"
 
 enum {
-	OPT_INFO = 256, OPT_UNSAFE, OPT_DRY_RUN, OPT_DUMP, OPT_EXPLAIN, OPT_READY_FD, OPT_NO_FEATURE, OPT_NO_WARNINGS, OPT_MAX_COST, OPT_IGNORED,
+	OPT_INFO = 256, OPT_UNSAFE, OPT_DRY_RUN, OPT_DUMP, OPT_EXPLAIN, OPT_READY_FD, OPT_NO_FEATURE, OPT_NO_WARNINGS, OPT_MAX_COST, OPT_JSON, OPT_IGNORED,
 	OPT_IGNORED_ARG, OPT_INCLUDE, OPT_TRACEABLE, OPT_MODE, OPT_TEST, OPT_BENCH, OPT_FILTER, OPT_COMPILED, OPT_AOT
 };
 
@@ -42,6 +42,8 @@ static const struct option opt_long[] = {
 	{ "ready-fd", required_argument, NULL, OPT_READY_FD },
 	{ "max-cost", required_argument, NULL, OPT_MAX_COST },
 	{ "no-feature", required_argument, NULL, OPT_NO_FEATURE },
+	{ "format", required_argument, NULL, 'f' },
+	{ "json", no_argument, NULL, OPT_JSON },
 	{ "include", required_argument, NULL, OPT_INCLUDE },
 	{ "traceable-functions", required_argument, NULL, OPT_TRACEABLE },
 	{ "mode", required_argument, NULL, OPT_MODE },
@@ -67,6 +69,7 @@ void opt_usage(int fd)
 		"USAGE:\n"
 		"    sonde [options] FILE [-- ARGS]\n"
 		"    sonde [options] -e 'PROGRAM' [-- ARGS]\n"
+		"    sonde TOOL [ARGS]             (sonde tools: which there are; sonde help TOOL)\n"
 		"    sonde -l [PATTERN]\n"
 		"    sonde flame|heat [FILE] -o OUT.svg\n"
 		"\n"
@@ -256,6 +259,9 @@ static int opt_one(struct opt *o, int c, char **argv)
 	case 'c': s->cmd = optarg; return 0;
 	case 'p': return opt_pid(o, optarg);
 	case 'o': o->output = optarg; return 0;
+	case OPT_JSON:
+		s->json = true;
+		return 0;
 	case 'f':
 		if (strcmp(optarg, "text") && strcmp(optarg, "json") && strcmp(optarg, "folded") && strcmp(optarg, "svg") &&
 		    strcmp(optarg, "csv")) {
@@ -350,40 +356,84 @@ static void opt_environment(struct opt *o, char **env)
 	o->session.colour = !strcmp(colour, "always") || (strcmp(colour, "never") && isatty(2));
 }
 
-int opt_parse(struct opt *o, int argc, char **argv, char **env)
+static const char opt_short[] = ":d:bB:f:e:hlp:vqc:Vo:I:k";
+
+static bool opt_known(char letter, struct str name, bool *ret_value)
 {
-	struct session_options *s = &o->session;
-	int c, status;
-	s->ready_fd = -1;
-	s->out_fd = 1;
-	s->err_fd = 2;
-	opt_environment(o, env);
-	if (argc < 2) {
-		opt_usage(2);
-		return 1;
+	if (letter) {
+		const char *p = strchr(":elVh", letter) ? NULL : strchr(opt_short, letter); /* what makes no sense behind a script */
+		*ret_value = p && p[1] == ':';
+		return p != NULL;
 	}
-	opterr = 0;
-	while ((c = getopt_long(argc, argv, ":d:bB:f:e:hlp:vqc:Vo:I:k", opt_long, NULL)) != -1)
+	for (const struct option *l = opt_long; l->name; l++) {
+		if (!str_is(name, l->name))
+			continue;
+		*ret_value = l->has_arg == required_argument;
+		return true;
+	}
+	return false;
+}
+
+/* The place of a script that takes all words behind it, or 0. */
+static int opt_find_script(struct opt *o, int argc, char **argv)
+{
+	struct opt first = { .arena = o->arena };
+	char posix[sizeof(opt_short) + 1] = "+";
+	int c;
+	strcat(posix, opt_short);
+	optind = 0;
+	while ((c = getopt_long(argc, argv, posix, opt_long, NULL)) != -1)
+		if (c == '?' || c == ':' || c == 'e' || c == 'l' || c == 'h' || c == 'V' || c == OPT_INFO)
+			return 0;
+	if (optind >= argc)
+		return 0;
+	bool found = script_find(&first, argv[optind]);
+	o->text = first.text; /* standard input is read but once */
+	if (!found)
+		return 0;
+	o->file = first.file;
+	o->tool = first.tool;
+	return optind;
+}
+
+static int opt_words(struct opt *o, int argc, char **argv, const char *letters)
+{
+	int c, status;
+	optind = 0;
+	while ((c = getopt_long(argc, argv, letters, opt_long, NULL)) != -1)
 		if ((status = opt_one(o, c, argv)))
 			return status;
+	return 0;
+}
+
+/* sonde [options] SCRIPT words, where the words are the script's. */
+static int opt_script(struct opt *o, int argc, char **argv, int at)
+{
+	struct args args;
+	int status = opt_words(o, at, argv, opt_short);
+	if (!status)
+		status = script_args(o, argv + at + 1, argc - at - 1, opt_known, &args);
+	if (status || o->mode == MODE_DONE)
+		return status;
+	VEC(char *) engine = { 0 };
+	vec_push(o->arena, &engine, argv[0]);
+	for (uint32_t i = 0; i < args.engine.n; i++)
+		vec_push(o->arena, &engine, args.engine.v[i]);
+	vec_push(o->arena, &engine, NULL);
+	for (uint32_t i = 0; i < args.named.n; i++)
+		vec_push(o->arena, &o->named, args.named.v[i]);
+	if (o->tool && !o->session.verbose && !o->session.explain)
+		o->session.quiet = true;
+	return opt_words(o, (int)engine.n - 1, engine.v, opt_short);
+}
+
+static int opt_finish(struct opt *o)
+{
+	struct session_options *s = &o->session;
 	if (s->cmd && s->pid)
 		return opt_fail("USAGE: Cannot use both -c and -p.");
 	if (s->runtime_warnings && s->no_warnings)
 		return opt_fail("USAGE: -k, --warnings conflicts with --no-warnings");
-	int i = optind;
-	if (o->mode == MODE_LIST && !o->program) {
-		o->pattern = i < argc ? argv[i++] : NULL;
-		if (o->pattern && (!strcmp(o->pattern, "-") || (!strpbrk(o->pattern, ":*") && !access(o->pattern, R_OK))))
-			o->file = o->pattern;
-	} else if (o->mode == MODE_RUN && !o->program) {
-		o->file = i < argc ? argv[i++] : NULL;
-	}
-	for (; i < argc; i++) {
-		if (!strncmp(argv[i], "--", 2) && argv[i][2])
-			vec_push(o->arena, &o->named, argv[i]);
-		else
-			vec_push(o->arena, &o->params, argv[i]);
-	}
 	if (o->mode == MODE_RUN && (o->program ? !*o->program : !o->file))
 		return opt_fail("USAGE: filename or -e 'program' required.");
 	s->params = o->params.v;
@@ -397,4 +447,45 @@ int opt_parse(struct opt *o, int argc, char **argv, char **env)
 	s->settings = o->settings.v;
 	s->n_settings = o->settings.n;
 	return 0;
+}
+
+int opt_parse(struct opt *o, int argc, char **argv, char **env)
+{
+	struct session_options *s = &o->session;
+	int status, at;
+	bool help = false;
+	s->ready_fd = -1;
+	s->out_fd = 1;
+	s->err_fd = 2;
+	opt_environment(o, env);
+	if (argc < 2) {
+		opt_usage(2);
+		return 1;
+	}
+	opterr = 0;
+	at = opt_find_script(o, argc, argv);
+	if (at) {
+		status = opt_script(o, argc, argv, at);
+		return status || o->mode == MODE_DONE ? status : opt_finish(o);
+	}
+	if ((status = opt_words(o, argc, argv, opt_short)))
+		return status;
+	int i = optind;
+	if (o->mode == MODE_LIST && !o->program) {
+		o->pattern = i < argc ? argv[i++] : NULL;
+		if (o->pattern && (!strcmp(o->pattern, "-") || (!strpbrk(o->pattern, ":*") && !access(o->pattern, R_OK))))
+			o->file = o->pattern;
+	} else if (o->mode == MODE_RUN && !o->program) {
+		o->file = i < argc ? argv[i++] : NULL;
+	}
+	for (; i < argc; i++) {
+		if (!strncmp(argv[i], "--", 2) && argv[i][2])
+			vec_push(o->arena, &o->named, argv[i]);
+		else
+			vec_push(o->arena, &o->params, argv[i]);
+		help |= !strcmp(argv[i], "--help");
+	}
+	if (help && o->mode == MODE_RUN && (o->file || o->program) && (status = script_help(o)))
+		return status;
+	return o->mode == MODE_DONE ? 0 : opt_finish(o);
 }

@@ -125,6 +125,22 @@ static struct node *parse_config(struct parser *p)
 	return parse_end(p, n);
 }
 
+/* options { ... }: raw text between the braces, which option.c reads. */
+static struct node *parse_options(struct parser *p)
+{
+	const struct lexer *l = &p->lex;
+	struct node *n = parse_node(p, N_OPTIONS, p->tok.lo);
+	uint32_t lo = lex_skip(l, p->tok.hi), hi = parse_balanced(l, lo, '{', '}');
+	if (!hi) {
+		parse_error(p, lo, lo + 1, "this '{' is never closed, expected '}'");
+		hi = l->len + 1;
+	}
+	n->str = (struct str){ arena_strndup(l->arena, l->s + lo + 1, hi - lo - 2), hi - lo - 2 };
+	parse_seek(p, hi > l->len ? l->len : hi);
+	n->span.hi = l->base + hi;
+	return n;
+}
+
 static struct node *parse_macro(struct parser *p)
 {
 	struct node *n = parse_node(p, N_MACRO, p->tok.lo);
@@ -226,6 +242,11 @@ static struct node *parse_attach(struct parser *p)
 	}
 	for (; i < l->len; i++) {
 		char c = l->s[i];
+		if (c == '$' && i + 1 < l->len && l->s[i + 1] == '{') { /* ${name}: an option */
+			for (i += 2; i < l->len && l->s[i] != '}' && l->s[i] != '\n'; i++)
+				;
+			continue;
+		}
 		if (c == '{' || c == ',' || isspace((unsigned char)c))
 			break;
 		if (c == '/' && !colon)
@@ -308,6 +329,12 @@ static struct node *parse_item(struct parser *p, int *stage)
 		p->seen_config = true;
 		*stage = *stage < 1 ? 1 : *stage;
 		return parse_config(p);
+	}
+	if (parse_is_word(p, "options") && after == '{') {
+		if (*stage > 1)
+			parse_error_here(p, "options must appear before probes and functions");
+		*stage = *stage < 1 ? 1 : *stage;
+		return parse_options(p);
 	}
 	if (parse_is_word(p, "import") && after != ':') {
 		struct node *n = parse_node(p, N_IMPORT, p->tok.lo);

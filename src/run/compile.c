@@ -130,7 +130,7 @@ int session_compile(struct session *s, struct buf *dump)
 	}
 	s->tree = parse_program(&s->arena, &s->diags, source);
 	if (!s->diags.n_errors)
-		import_resolve(s, s->tree);
+		import_resolve(&s->arena, &s->diags, s->o->name, s->tree);
 	if (want & DUMP_AST)
 		ast_print(s->tree, dump, s->o->verbose);
 	if (s->diags.n_errors)

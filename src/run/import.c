@@ -16,12 +16,15 @@
 
 #include "lang/parse.h"
 #include "run/run.h"
+#include "run/tool.h"
 
 enum { IMPORT_DEPTH = 32, IMPORT_FILES = 256, IMPORT_BYTES = 16 << 20 };
 
 struct import {
-	struct session *s;
+	struct arena *a;
+	struct diags *d;
 	VEC(struct stat) seen;
+	VEC(const struct tool *) libraries;
 	uint32_t depth;
 };
 
@@ -29,7 +32,7 @@ static void import_program(struct import *x, struct node *program, struct str sc
 
 static void import_error(struct import *x, struct span span, const char *what, const char *path)
 {
-	diag_add(&x->s->diags, D_IMPORT, span, arena_printf(&x->s->arena, "%s: %s", what, path));
+	diag_add(x->d, D_IMPORT, span, arena_printf(x->a, "%s: %s", what, path));
 }
 
 static bool import_trusted(struct import *x, struct span span, const struct stat *st, const char *path)
@@ -50,7 +53,7 @@ static const char *import_directory(struct import *x, struct str path)
 	uint32_t n = path.len;
 	while (n && path.s[n - 1] != '/')
 		n--;
-	return n ? arena_strndup(&x->s->arena, path.s, n) : "./";
+	return n ? arena_strndup(x->a, path.s, n) : "./";
 }
 
 /* Was it read before? If not, it is now. */
@@ -59,13 +62,13 @@ static bool import_seen(struct import *x, const struct stat *st)
 	for (uint32_t i = 0; i < x->seen.n; i++)
 		if (x->seen.v[i].st_dev == st->st_dev && x->seen.v[i].st_ino == st->st_ino)
 			return true;
-	vec_push(&x->s->arena, &x->seen, *st);
+	vec_push(x->a, &x->seen, *st);
 	return false;
 }
 
 static char *import_read(struct import *x, int fd, size_t size, uint32_t *ret_len)
 {
-	char *text = arena_alloc(&x->s->arena, size + 1);
+	char *text = arena_alloc(x->a, size + 1);
 	size_t n = 0;
 	while (n < size) {
 		ssize_t got = read(fd, text + n, size - n);
@@ -82,7 +85,7 @@ static char *import_read(struct import *x, int fd, size_t size, uint32_t *ret_le
 /* The items of one script, behind those in `to`. */
 static void import_file(struct import *x, struct node *to, struct span span, const char *path, int fd, const struct stat *st)
 {
-	struct arena *a = &x->s->arena;
+	struct arena *a = x->a;
 	uint32_t len;
 	if (!S_ISREG(st->st_mode) || st->st_size > IMPORT_BYTES || x->seen.n >= IMPORT_FILES) {
 		import_error(x, span, "this is no script, too large, or one too many", path);
@@ -92,13 +95,13 @@ static void import_file(struct import *x, struct node *to, struct span span, con
 		return;
 	char *text = import_read(x, fd, (size_t)st->st_size, &len);
 	struct str name = str_of(arena_strndup(a, path, (uint32_t)strlen(path)));
-	struct node *p = parse_program(a, &x->s->diags, diags_add_source(&x->s->diags, name, (struct str){ text, len }));
+	struct node *p = parse_program(a, x->d, diags_add_source(x->d, name, (struct str){ text, len }));
 	x->depth++;
 	import_program(x, p, name);
 	x->depth--;
 	for (uint32_t i = 0; i < p->list.n; i++) {
 		if (p->list.v[i]->kind == N_CONFIG)
-			diag_add(&x->s->diags, D_IMPORT, p->list.v[i]->span, "invalid `config` within import");
+			diag_add(x->d, D_IMPORT, p->list.v[i]->span, "invalid `config` within import");
 		vec_push(a, &to->list, p->list.v[i]);
 	}
 }
@@ -124,7 +127,7 @@ static void import_all(struct import *x, struct node *to, struct span span, cons
 	if (n < 0)
 		import_error(x, span, strerror(errno), path);
 	for (int i = 0; i < n; i++) {
-		import_path(x, to, span, arena_printf(&x->s->arena, "%s%s%s", path, import_ends(path, "/") ? "" : "/", names[i]->d_name));
+		import_path(x, to, span, arena_printf(x->a, "%s%s%s", path, import_ends(path, "/") ? "" : "/", names[i]->d_name));
 		free(names[i]);
 	}
 	free(names);
@@ -136,11 +139,11 @@ static void import_path(struct import *x, struct node *to, struct span span, con
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0 || fstat(fd, &st)) {
 		int err = errno;
-		diag_add(&x->s->diags, D_IMPORT, span, "Unable to find suitable path for import");
-		diag_hint(&x->s->diags, "%s: %s", path, strerror(err));
-	} else if (!S_ISDIR(st.st_mode) && !import_ends(path, ".bt")) {
+		diag_add(x->d, D_IMPORT, span, "Unable to find suitable path for import");
+		diag_hint(x->d, "%s: %s", path, strerror(err));
+	} else if (!S_ISDIR(st.st_mode) && !import_ends(path, ".bt") && !import_ends(path, ".sonde")) {
 		if (import_ends(path, ".h") || import_ends(path, ".bpf.c") || import_ends(path, ".bpf.o"))
-			diag_add(&x->s->diags, D_NOT_YET, span, arena_printf(&x->s->arena, "import of %s", path));
+			diag_add(x->d, D_NOT_YET, span, arena_printf(x->a, "import of %s", path));
 		else
 			import_error(x, span, "unknown import type", path);
 	} else if (import_trusted(x, span, &st, path)) {
@@ -154,9 +157,26 @@ static void import_path(struct import *x, struct node *to, struct span span, con
 		close(fd);
 }
 
+/* "lib:NAME" comes with the program, and imports nothing itself. */
+static void import_library(struct import *x, struct node *to, struct span span, struct str name)
+{
+	const struct tool *t = tool_library(name);
+	if (!t) {
+		import_error(x, span, "there is no such library", arena_strndup(x->a, name.s, name.len));
+		return;
+	}
+	for (uint32_t i = 0; i < x->libraries.n; i++)
+		if (x->libraries.v[i] == t)
+			return;
+	vec_push(x->a, &x->libraries, t);
+	const struct node *p = parse_program(x->a, x->d, diags_add_source(x->d, name, tool_text(t)));
+	for (uint32_t i = 0; i < p->list.n; i++)
+		vec_push(x->a, &to->list, p->list.v[i]);
+}
+
 static void import_program(struct import *x, struct node *program, struct str script)
 {
-	struct arena *a = &x->s->arena;
+	struct arena *a = x->a;
 	struct node all = { 0 };
 	for (uint32_t i = 0; i < program->list.n; i++) {
 		struct node *n = program->list.v[i];
@@ -165,7 +185,9 @@ static void import_program(struct import *x, struct node *program, struct str sc
 			continue;
 		}
 		const char *name = arena_strndup(a, n->str.s, n->str.len);
-		if (x->depth >= IMPORT_DEPTH)
+		if (str_starts(n->str, "lib:"))
+			import_library(x, &all, n->span, n->str);
+		else if (x->depth >= IMPORT_DEPTH)
 			import_error(x, n->span, "imports are nested too deeply", name);
 		else
 			import_path(x, &all, n->span, name[0] == '/' ? name : arena_printf(a, "%s%s", import_directory(x, script), name));
@@ -175,11 +197,38 @@ static void import_program(struct import *x, struct node *program, struct str sc
 		vec_push(a, &program->list, all.list.v[i]);
 }
 
-void import_resolve(struct session *s, struct node *program)
+void import_resolve(struct arena *a, struct diags *d, struct str name, struct node *program)
 {
-	struct import x = { .s = s };
+	struct import x = { .a = a, .d = d };
 	struct stat st;
-	if (s->o->name.len && !stat(arena_strndup(&s->arena, s->o->name.s, s->o->name.len), &st))
+	if (name.len && !stat(arena_strndup(a, name.s, name.len), &st))
 		import_seen(&x, &st); /* the script itself */
-	import_program(&x, program, s->o->name);
+	import_program(&x, program, name);
+}
+
+bool script_options(struct arena *a, struct str name, struct str text, bool colour, struct options *ret, struct buf *err)
+{
+	struct diags d;
+	diags_init(&d, a);
+	struct node *tree = parse_program(a, &d, diags_add_source(&d, name, text));
+	if (!d.n_errors)
+		import_resolve(a, &d, name, tree);
+	if (!d.n_errors)
+		option_collect(a, &d, tree, ret);
+	if (d.n_errors)
+		diag_render(&d, err, colour, false);
+	return d.n_errors == 0;
+}
+
+bool script_declares(struct arena *a, struct str text)
+{
+	struct diags d;
+	if (!memmem(text.s, text.len, "options", 7))
+		return false;
+	diags_init(&d, a);
+	const struct node *tree = parse_program(a, &d, diags_add_source(&d, STR("script"), text));
+	for (uint32_t i = 0; i < tree->list.n; i++)
+		if (tree->list.v[i]->kind == N_OPTIONS)
+			return true;
+	return false;
 }

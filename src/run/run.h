@@ -177,7 +177,7 @@ struct session {
 /* compile.c: text to BPF instructions. 0, or -1 with diagnostics in s->diags. Stops early after the last stage of o->dump. */
 int session_compile(struct session *s, struct buf *dump);
 /* import.c: import "path"; at the top, replaced by what the scripts hold */
-void import_resolve(struct session *s, struct node *program);
+void import_resolve(struct arena *a, struct diags *d, struct str name, struct node *program);
 /* dump.c */
 const char *dump_map_name(void *session, uint32_t index);
 void dump_ir(struct session *s, struct buf *out);

@@ -215,7 +215,8 @@ static void session_finish(struct session *s, bool ran)
 	if (ran && !s->o->dry_run)
 		session_test_run(s, PROV_END, 0);
 	if (ran && !s->o->dry_run) {
-		s->out.ops->end(&s->out);
+		if (s->sema.config.print_maps_on_exit || !s->sema.options)
+			s->out.ops->end(&s->out); /* the reference's two lines, also before no maps; a tool's output is its own */
 		if (s->sema.config.print_maps_on_exit)
 			map_print_all(s);
 		event_summary(s);

@@ -22,6 +22,16 @@ static void attach_collect(void *arg, struct attach_point *ap)
 	vec_push(x->c->a, &x->list, ap);
 }
 
+/* `cur` with t behind it, and room for `more`. */
+static char *attach_put(struct sema_ctx *c, const char *cur, uint32_t *len, struct str t, uint32_t more)
+{
+	char *grown = arena_alloc(c->a, *len + t.len + more + 1);
+	memcpy(grown, cur, *len);
+	memcpy(grown + *len, t.s, t.len);
+	*len += t.len;
+	return grown;
+}
+
 static uint32_t attach_split(struct sema_ctx *c, struct str raw, struct str *parts, uint32_t room)
 {
 	uint32_t n = 0, len = 0;
@@ -42,14 +52,16 @@ static uint32_t attach_split(struct sema_ctx *c, struct str raw, struct str *par
 			for (i++; i < raw.len && raw.s[i] >= '0' && raw.s[i] <= '9'; i++)
 				v = v * 10 + (uint32_t)(raw.s[i] - '0');
 			i--;
-			if (v <= c->env->params.n) {
-				struct str t = c->env->params.v[v - 1];
-				char *grown = arena_alloc(c->a, len + t.len + raw.len + 1);
-				memcpy(grown, cur, len);
-				memcpy(grown + len, t.s, t.len);
-				cur = grown;
-				len += t.len;
-			}
+			if (v <= c->env->params.n)
+				cur = attach_put(c, cur, &len, c->env->params.v[v - 1], raw.len);
+		} else if (ch == '$' && i + 1 < raw.len && raw.s[i + 1] == '{' && memchr(raw.s + i, '}', raw.len - i)) {
+			uint32_t end = (uint32_t)((const char *)memchr(raw.s + i, '}', raw.len - i) - raw.s);
+			struct str name = { raw.s + i + 2, end - i - 2 }, t = { "", 0 };
+			if (sema_option_text(c, name, &t))
+				cur = attach_put(c, cur, &len, t, raw.len);
+			else
+				cur = attach_put(c, cur, &len, (struct str){ raw.s + i, end - i + 1 }, raw.len);
+			i = end;
 		} else {
 			cur[len++] = ch;
 		}
@@ -293,6 +305,8 @@ static void attach_probe(struct sema_ctx *c, struct node *probe, uint32_t index)
 	bool looks;
 	struct provider_use use = attach_use(c, probe, &looks);
 	bool argn = use.argn || use.regs; /* a #define may hide the words */
+	if (sema_option_off(c, probe->a))
+		return;
 	for (uint32_t i = 0; i < probe->list.n; i++) {
 		struct node *at = probe->list.v[i];
 		struct expand x = { .c = c };

@@ -580,7 +580,7 @@ void sema_getopt_check(struct sema_ctx *c)
 		struct str w = c->env->named.v[i];
 		const char *eq = memchr(w.s, '=', w.len);
 		struct str name = { w.s + 2, (uint32_t)(eq ? eq - w.s : w.len) - 2 };
-		if (w.len >= 2 && map_get(&c->getopts, name))
+		if (w.len >= 2 && (map_get(&c->getopts, name) || option_find(&c->options, name)))
 			continue;
 		buf_addf(&bad, "%s--%.*s", n_bad++ ? ", " : "", STR_FMT(name));
 	}

@@ -592,6 +592,11 @@ static void name_expr(struct names *s, struct node **pn)
 		name_captures(s, n);
 		return;
 	}
+	if (n->kind == N_FIELD || n->kind == N_CALL) {
+		if (sema_option(s->c, pn))
+			return;
+		n = *pn;
+	}
 	switch (n->kind) {
 	case N_VAR:
 		name_use_var(s, n, false);

@@ -362,6 +362,7 @@ int sema_run(struct sema_env *env, struct node *program, struct sema *ret)
 	env->prov.missing_probes = ret->config.missing_probes;
 	sema_c(&c, program);
 	sema_declare(&c);
+	sema_options(&c);
 	if (env->diags->n_errors == errors)
 		sema_attach(&c);
 	if (env->diags->n_errors == errors) {

@@ -164,6 +164,7 @@ struct sema {
 	VEC(struct map_sym *) maps;       /* in order of first appearance */
 	VEC(struct attach_point *) attaches;
 	uint32_t n_source_clauses;
+	bool options; /* declared by a block of the script */
 };
 /* 0, or -EINVAL with diagnostics in env->diags. */
 int sema_run(struct sema_env *env, struct node *program, struct sema *ret);

@@ -4,6 +4,7 @@
 #define SONDE_SEMA_PRIV_H
 
 #include "base/map.h"
+#include "lang/option.h"
 #include "sema/sema.h"
 
 enum { SB_COUNT = 15, SEMA_DEPTH = 1000 };
@@ -24,6 +25,7 @@ struct sema_ctx {
 	struct map defines; /* name -> text (struct str *) */
 	struct map ctypes;  /* "struct x", "union x", "enum x", typedef "x" -> struct type: defined by the program's C text */
 	struct map enums;   /* enum constant of the C text -> struct enum_const */
+	struct options options; /* declared by the script, and its getopt() calls */
 	struct map getopts; /* option name -> struct getopt_opt */
 	struct map maps;    /* "@x" -> struct map_sym */
 	struct map builtins;/* name -> builtin id */
@@ -79,6 +81,11 @@ bool sema_arg_literal(struct sema_ctx *c, struct node *call, uint32_t i, enum no
 struct type *sema_aggregation(struct sema_ctx *c, struct node *n); /* agg.c */
 struct enum_const { int64_t value; struct type *type; };
 struct type *sema_named_type(struct sema_ctx *c, char keyword, struct str name); /* ctype.c: NULL if unknown */
+/* option.c */
+void sema_options(struct sema_ctx *c);                  /* the options blocks, and what was given; before attach points */
+bool sema_option(struct sema_ctx *c, struct node **pn); /* opt.x, only(opt.x, v), given(opt.x): true: nothing is left to resolve */
+bool sema_option_off(struct sema_ctx *c, const struct node *predicate); /* false by the options alone */
+bool sema_option_text(struct sema_ctx *c, struct str name, struct str *ret); /* ${name} */
 void sema_getopt_check(struct sema_ctx *c); /* comptime.c: unknown options; after inference */
 struct type *sema_expr(struct sema_ctx *c, struct node **pn); /* infer.c */
 void sema_coerce(struct sema_ctx *c, struct node **pn, struct type *t);
