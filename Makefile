@@ -129,8 +129,11 @@ format-check:
 	@command -v clang-format >/dev/null || { echo "clang-format is not installed"; exit 1; }
 	clang-format --dry-run --Werror $(SRC) $(wildcard src/*/*.h)
 
+# With it: a manual page and a link for each tool (LINKS=no: no links, where the names are taken), completions for bash and zsh.
+LINKS    ?= yes
 install: sonde
 	install -D -m 755 sonde $(DESTDIR)$(PREFIX)/bin/sonde
+	@sh scripts/install ./sonde "$(DESTDIR)$(PREFIX)" $(LINKS)
 
 clean:
 	rm -rf build build-asan build-clang $(BUILD) sonde sonde-static

@@ -127,11 +127,12 @@ static void reader_type(struct option_reader *r, struct option_decl *o)
 {
 	static const struct { const char *word; enum option_type type; } types[] = {
 		{ "int", OPTION_INT }, { "string", OPTION_STRING }, { "duration", OPTION_DURATION }, { "size", OPTION_SIZE },
+		{ "cgroup", OPTION_CGROUP },
 	};
 	size_t i = 0, n = sizeof(types) / sizeof(*types);
 	struct token first = r->tok;
 	if (r->tok.kind != TK_IDENT)
-		reader_error(r, "expected a type: int, string, duration, size, or words as a|b|c");
+		reader_error(r, "expected a type: int, string, duration, size, cgroup, or words as a|b|c");
 	reader_next(r);
 	while (i < n && !str_is(first.str, types[i].word))
 		i++;
@@ -143,7 +144,7 @@ static void reader_type(struct option_reader *r, struct option_decl *o)
 			reader_next(r);
 		}
 		if (o->choices.n == 1)
-			reader_error(r, "expected a type: int, string, duration, size, or words as a|b|c");
+			reader_error(r, "expected a type: int, string, duration, size, cgroup, or words as a|b|c");
 		return;
 	}
 	o->type = types[i].type;
@@ -155,7 +156,7 @@ static void reader_type(struct option_reader *r, struct option_decl *o)
 			reader_error(r, "expected a unit: ns, us, ms, s, m, h, d");
 		reader_next(r);
 	}
-	if (o->type == OPTION_STRING)
+	if (o->type == OPTION_STRING || o->type == OPTION_CGROUP)
 		return;
 	o->has_lo = reader_bound(r, o, &o->lo);
 	if (reader_accept(r, TK_DOTDOT))
@@ -394,7 +395,8 @@ const char *option_read(struct arena *a, const struct option_decl *o, struct str
 	*ret = (struct option_value){ .text = t };
 	switch (o->type) {
 	case OPTION_FLAG:
-		break;
+	case OPTION_CGROUP:
+		return NULL;
 	case OPTION_STRING:
 		for (uint32_t i = 0; i < o->choices.n; i++)
 			if (str_eq(o->choices.v[i], t))
@@ -418,7 +420,7 @@ const char *option_read(struct arena *a, const struct option_decl *o, struct str
 		why = option_size(a, t, &ret->num);
 		break;
 	}
-	return why || o->type == OPTION_FLAG ? why : option_ranged(a, o, t, ret->num);
+	return why ? why : option_ranged(a, o, t, ret->num);
 }
 
 bool option_next(struct str *list, struct str *ret)

@@ -5,7 +5,8 @@
 
 #include "lang/ast.h"
 
-enum option_type { OPTION_FLAG, OPTION_INT, OPTION_STRING, OPTION_DURATION, OPTION_SIZE };
+enum option_type { OPTION_FLAG, OPTION_INT, OPTION_STRING, OPTION_DURATION, OPTION_SIZE,
+	OPTION_CGROUP /* a path; in the program the id of that cgroup */ };
 
 struct option_decl {
 	struct str name;      /* "max-args"; of an argument: what stands for it, in small letters */

@@ -96,6 +96,13 @@ static const struct option_decl *option_of(struct sema_ctx *c, const struct node
 
 static struct node *option_literal(struct sema_ctx *c, const struct option_decl *o, struct option_value v, struct span span)
 {
+	if (o->type == OPTION_CGROUP && v.text.len) {
+		struct node *call = node_new(c->a, N_CALL, span), *path = node_new(c->a, N_STRING, span);
+		call->str = STR("cgroupid");
+		path->str = v.text;
+		vec_push(c->a, &call->list, path);
+		return call;
+	}
 	struct node *n = node_new(c->a, o->type == OPTION_FLAG ? N_BOOL : o->type == OPTION_STRING ? N_STRING : N_INT, span);
 	n->ival = v.num;
 	n->str = v.text;
@@ -167,6 +174,7 @@ bool sema_option(struct sema_ctx *c, struct node **pn)
 							STR_FMT(n->str)));
 	if (n->kind == N_FIELD) {
 		*pn = option_literal(c, o, option_value(c, o), n->span);
+		return (*pn)->kind != N_CALL;
 	} else if (!o || n->list.n != (only ? 2 : 1) || (only && o->type == OPTION_FLAG)) {
 		return option_refuse(c, n, only ? "only() takes an option with a value, and what has to be equal: only(opt.pid, pid)" :
 						  "given() takes an option: given(opt.pid)");
@@ -190,7 +198,7 @@ static int64_t option_constant(struct sema_ctx *c, const struct node *n, bool *u
 	if (o && !o->list) {
 		struct option_value v = option_value(c, o);
 		*uses = true;
-		return n->kind == N_CALL ? option_given(c, o) : o->type == OPTION_STRING ? (v.text.len ? 1 : 0) : v.num != 0;
+		return n->kind == N_CALL ? option_given(c, o) : o->type == OPTION_STRING || o->type == OPTION_CGROUP ? (v.text.len ? 1 : 0) : v.num != 0;
 	}
 	if (n->kind == N_UNARY && n->op == O_NOT) {
 		int64_t x = option_constant(c, n->a, uses);
@@ -215,7 +223,7 @@ bool sema_option_text(struct sema_ctx *c, struct str name, struct str *ret)
 	if (!o || o->by_getopt || o->list)
 		return false;
 	struct option_value v = option_value(c, o);
-	if (o->type == OPTION_STRING)
+	if (o->type == OPTION_STRING || o->type == OPTION_CGROUP)
 		*ret = v.text;
 	else
 		*ret = str_of(arena_printf(c->a, "%lld%s", (long long)v.num, o->type == OPTION_DURATION ? "ns" : ""));
