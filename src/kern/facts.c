@@ -119,6 +119,8 @@ static bool facts_complete(struct facts *f, struct type *t)
 		return true;
 	if (t->kind != T_STRUCT && t->kind != T_ENUM)
 		return false;
+	if (t->maker)
+		return t->maker->complete(t->maker, t);
 	struct kbtf *b = kern_btf(k);
 	if (!b)
 		return false;

@@ -52,6 +52,8 @@ enum { STACK_ID_BITS = 11, STACK_MAX = 1024, STACK_DEFAULT = 127 };
 
 enum addr_space { AS_NONE, AS_KERNEL, AS_USER, AS_BTF /* trusted kernel pointer: direct loads */, AS_CTX };
 
+enum { TYPE_ORIGIN_DEBUG = 1u << 30 };
+
 struct type;
 struct field {
 	struct str name; /* empty for tuples and anonymous members */
@@ -60,8 +62,17 @@ struct field {
 	uint8_t bit_offset, bit_size; /* bit-field: bits from the LSB of the type-sized unit at `offset`; size 0 = not one */
 	bool data_loc;       /* tracepoint __data_loc: u32 at offset, low half = offset of the data, high half = length */
 	bool rel_loc;        /* __rel_loc: the same, relative to the end of the field */
+	const char *absent;  /* argument of a user function: why it cannot be read where the probe is; NULL: it can */
 };
 struct enum_value { struct str name; int64_t value; };
+
+/* Who completes a type that is not the kernel's: the debug information of a program. */
+struct type_maker {
+	bool (*complete)(struct type_maker *, struct type *);
+};
+/* What C calls a floating-point number is bytes to the language; calling conventions care. */
+enum type_float { FLOAT_NONE, FLOAT_SSE /* of 8 bytes at most */, FLOAT_PAIR /* two of them: double _Complex */, FLOAT_WIDE /* one register of 16
+	bytes and more */, FLOAT_X87 /* long double */ };
 
 struct type {
 	enum type_kind kind;
@@ -76,7 +87,9 @@ struct type {
 	struct str name;    /* T_STRUCT, T_ENUM, typedef'd anonymous ones: "struct task_struct", "enum x" without the keyword */
 	VEC(struct field) fields; /* T_TUPLE, T_RECORD, T_STRUCT (after completion) */
 	VEC(struct enum_value) values; /* T_ENUM (after completion) */
-	uint32_t origin;    /* facts' own id (BTF id); 0 = from the program text */
+	uint32_t origin;    /* facts' own id (BTF id); from TYPE_ORIGIN_DEBUG on: of `maker`; 0 = from the program text */
+	struct type_maker *maker;
+	uint8_t is_float;   /* enum type_float; T_ARRAY */
 	struct { /* T_HIST, T_LHIST, T_TSERIES parameters */
 		int64_t bits, min, max, step;
 	} agg;

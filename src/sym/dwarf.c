@@ -1,0 +1,481 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Debug information of a program: which file has it, its units, and the functions in them. Types are made in type.c, source lines looked up in
+ * line.c; libdw decodes (dw.h).
+ *
+ * A file that has been stripped of its debug information names the separate file that has it, by build id or by name and
+ * checksum (debuglink). It is looked for where distributions and debuggers put it: below /usr/lib/debug and beside the file, in
+ * the root of the process that is traced first and then in ours; and believed only when its build id or checksum fits.
+ *
+ * A function is found by the address of its entry, since that is what a symbol tells and a probe needs. The unit is found by its ranges; then
+ * all functions of the unit are noted by address, so that thousands of them cost one walk.
+ *
+ * Invariants: every walk asks dwarf_visit() at each step, and every chain of references has a bound, so that a damaged file ends the search early
+ * and never hangs it. Files are read, not mapped: one that shrinks under us is a short read and no signal.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <gelf.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include "sym/dwarf_priv.h"
+#include "sym/sym.h"
+
+/* -- small questions -- */
+
+bool dwarf_visit(struct sym_dwarf *d)
+{
+	return d->visits < DWARF_VISITS && ++d->visits;
+}
+
+bool dwarf_number(struct sym_dwarf *d, Dwarf_Die *die, unsigned name, uint64_t *ret)
+{
+	Dwarf_Attribute at;
+	Dwarf_Word v;
+	if (!d->dw->dwarf_attr(die, name, &at) || d->dw->dwarf_formudata(&at, &v) != 0)
+		return false;
+	*ret = v;
+	return true;
+}
+
+bool dwarf_flag(struct sym_dwarf *d, Dwarf_Die *die, unsigned name)
+{
+	Dwarf_Attribute at;
+	bool v = false;
+	return d->dw->dwarf_attr_integrate(die, name, &at) && d->dw->dwarf_formflag(&at, &v) == 0 && v;
+}
+
+bool dwarf_follow(struct sym_dwarf *d, Dwarf_Die *die, unsigned name, Dwarf_Die *ret)
+{
+	Dwarf_Attribute at;
+	Dwarf_Die to;
+	if (!d->dw->dwarf_attr(die, name, &at) || !d->dw->dwarf_formref_die(&at, &to))
+		return false;
+	*ret = to;
+	return true;
+}
+
+const char *dwarf_name(struct sym_dwarf *d, Dwarf_Die *die)
+{
+	const char *s = d->dw->dwarf_diename(die);
+	return s ? s : "";
+}
+
+/* -- the file -- */
+
+static Elf *debug_elf(const char *path, int *ret_fd)
+{
+	struct stat st;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd < 0)
+		return NULL;
+	Elf *elf = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? elf_begin(fd, ELF_C_READ, NULL) : NULL;
+	if (elf && elf_kind(elf) == ELF_K_ELF) {
+		*ret_fd = fd;
+		return elf;
+	}
+	if (elf)
+		elf_end(elf);
+	close(fd);
+	return NULL;
+}
+
+static Elf_Scn *debug_section(Elf *elf, const char *name, GElf_Shdr *sh)
+{
+	size_t names = 0;
+	uint32_t n = 0;
+	if (elf_getshdrstrndx(elf, &names) != 0)
+		return NULL;
+	for (Elf_Scn *scn = NULL; (scn = elf_nextscn(elf, scn)) && n < 100000; n++) {
+		const char *s = gelf_getshdr(scn, sh) ? elf_strptr(elf, names, sh->sh_name) : NULL;
+		if (s && strcmp(s, name) == 0)
+			return scn;
+	}
+	return NULL;
+}
+
+/* Its bytes are there: a separate file's sections are marked as having none. */
+static bool debug_has_info(Elf *elf)
+{
+	GElf_Shdr sh;
+	return (debug_section(elf, ".debug_info", &sh) && sh.sh_type != SHT_NOBITS) ||
+	       (debug_section(elf, ".zdebug_info", &sh) && sh.sh_type != SHT_NOBITS);
+}
+
+static size_t debug_build_id(Elf *elf, uint8_t *ret, size_t room)
+{
+	uint32_t n = 0;
+	for (Elf_Scn *scn = NULL; (scn = elf_nextscn(elf, scn)) && n < 100000; n++) {
+		GElf_Shdr sh;
+		if (!gelf_getshdr(scn, &sh) || sh.sh_type != SHT_NOTE)
+			continue;
+		Elf_Data *data = elf_getdata(scn, NULL);
+		GElf_Nhdr nh;
+		size_t off = 0, next, name_off, desc_off;
+		while (data && data->d_buf && off < data->d_size && (next = gelf_getnote(data, off, &nh, &name_off, &desc_off)) > off) {
+			if (nh.n_type == NT_GNU_BUILD_ID && nh.n_namesz == 4 && nh.n_descsz >= 2 && nh.n_descsz <= room &&
+			    desc_off + nh.n_descsz <= data->d_size) {
+				memcpy(ret, (const char *)data->d_buf + desc_off, nh.n_descsz);
+				return nh.n_descsz;
+			}
+			off = next;
+		}
+	}
+	return 0;
+}
+
+static bool debug_checksum(int fd, uint32_t want)
+{
+	static const size_t size = 1 << 16;
+	uint8_t *part = malloc(size);
+	uint32_t crc = 0;
+	off_t at = 0;
+	ssize_t n;
+	while (part && (n = pread(fd, part, size, at)) > 0) {
+		crc = (uint32_t)crc32(crc, part, (uInt)n);
+		at += n;
+	}
+	free(part);
+	return at > 0 && crc == want;
+}
+
+struct debug_want {
+	uint8_t id[64];
+	size_t id_len;
+	char *link;      /* file name only; NULL: none */
+	uint32_t crc;
+};
+
+/* Is it what the program asks for? Then it is kept. */
+static bool debug_try(struct sym_dwarf *d, const char *root, const char *path, const struct debug_want *w)
+{
+	uint8_t id[64];
+	int err, fd;
+	const char *real = sym_path_resolve(d->a, root, path, &err);
+	Elf *elf = real ? debug_elf(arena_printf(d->a, "%s%s", root, real), &fd) : NULL;
+	if (!elf)
+		return false;
+	size_t n = debug_build_id(elf, id, sizeof(id));
+	bool fits = n && w->id_len ? n == w->id_len && memcmp(id, w->id, n) == 0 : w->link && debug_checksum(fd, w->crc);
+	if (fits && debug_has_info(elf)) {
+		d->elf = elf;
+		d->fd = fd;
+		return true;
+	}
+	elf_end(elf);
+	close(fd);
+	return false;
+}
+
+/* By build id, then by name: `shown` is the program's path inside its root. */
+static bool debug_search(struct sym_dwarf *d, const char *root, const char *shown, const struct debug_want *w)
+{
+	struct arena *a = d->a;
+	const char *slash = strrchr(shown, '/');
+	int dir = slash ? (int)(slash - shown) : 0;
+	if (w->id_len >= 2) {
+		char hex[2 * sizeof(w->id) + 1];
+		for (size_t i = 0; i < w->id_len; i++) {
+			hex[2 * i] = "0123456789abcdef"[w->id[i] >> 4];
+			hex[2 * i + 1] = "0123456789abcdef"[w->id[i] & 15];
+		}
+		hex[2 * w->id_len] = 0;
+		if (debug_try(d, root, arena_printf(a, "/usr/lib/debug/.build-id/%.2s/%s.debug", hex, hex + 2), w))
+			return true;
+	}
+	return w->link && (debug_try(d, root, arena_printf(a, "%.*s/%s", dir, shown, w->link), w) ||
+			   debug_try(d, root, arena_printf(a, "%.*s/.debug/%s", dir, shown, w->link), w) ||
+			   debug_try(d, root, arena_printf(a, "/usr/lib/debug%.*s/%s", dir, shown, w->link), w));
+}
+
+static bool debug_find(struct sym_dwarf *d, const char *root, const char *path)
+{
+	struct debug_want w = { 0 };
+	GElf_Shdr sh;
+	d->elf = debug_elf(path, &d->fd);
+	if (!d->elf) {
+		d->why = "it is no ELF file, or cannot be read";
+		return false;
+	}
+	if (debug_has_info(d->elf))
+		return true;
+	w.id_len = debug_build_id(d->elf, w.id, sizeof(w.id));
+	Elf_Scn *scn = debug_section(d->elf, ".gnu_debuglink", &sh);
+	Elf_Data *data = scn ? elf_getdata(scn, NULL) : NULL;
+	size_t len = data && data->d_buf ? strnlen(data->d_buf, data->d_size) : 0;
+	size_t crc = (len + 4) & ~(size_t)3;
+	if (len && len < 256 && crc + 4 <= data->d_size && !memchr(data->d_buf, '/', len)) {
+		w.link = arena_strndup(d->a, data->d_buf, len);
+		memcpy(&w.crc, (const char *)data->d_buf + crc, 4);
+	}
+	elf_end(d->elf);
+	close(d->fd);
+	d->elf = NULL;
+	d->fd = -1;
+	const char *shown = path + strlen(root);
+	return debug_search(d, root, shown, &w) || (*root && debug_search(d, "", shown, &w));
+}
+
+static void dwarf_begin_file(struct sym_dwarf *d, const char *root, const char *path)
+{
+	if (elf_version(EV_CURRENT) == EV_NONE || d->set->dw_err) {
+		d->why = "libdw is not installed";
+		return;
+	}
+	if (!debug_find(d, root, path)) {
+		d->why = d->why ? d->why : "it has no debug information, and no separate file with it was found";
+		return;
+	}
+	d->dbg = d->dw->dwarf_begin_elf(d->elf, DWARF_C_READ, NULL);
+	if (!d->dbg)
+		d->why = "its debug information cannot be read";
+}
+
+struct sym_dwarfs *sym_dwarfs_new(struct arena *a)
+{
+	struct sym_dwarfs *s = calloc(1, sizeof(*s));
+	if (s)
+		s->a = a;
+	return s;
+}
+
+void sym_dwarfs_free(struct sym_dwarfs *s)
+{
+	for (uint32_t i = 0; s && i < s->list.n; i++) {
+		struct sym_dwarf *d = s->list.v[i];
+		if (d->dbg)
+			d->dw->dwarf_end(d->dbg);
+		if (d->elf)
+			elf_end(d->elf);
+		if (d->fd >= 0)
+			close(d->fd);
+	}
+	if (s)
+		dw_close(s->dw);
+	free(s);
+}
+
+struct sym_dwarf *sym_dwarf_open(struct sym_dwarfs *s, const char *root, const char *path, const char **ret_why)
+{
+	for (uint32_t i = 0; i < s->list.n; i++) {
+		if (!str_is(s->list.v[i]->key, path))
+			continue;
+		*ret_why = s->list.v[i]->why;
+		return s->list.v[i]->why ? NULL : s->list.v[i];
+	}
+	if (!s->dw && !s->dw_err)
+		s->dw_err = dw_open(&s->dw);
+	struct sym_dwarf *d = arena_new(s->a, struct sym_dwarf);
+	d->maker.complete = dwarf_complete;
+	d->set = s;
+	d->a = s->a;
+	d->dw = s->dw;
+	d->fd = -1;
+	d->key = str_of(arena_strdup(s->a, path));
+	vec_push(s->a, &s->list, d);
+	dwarf_begin_file(d, root, path);
+	*ret_why = d->why;
+	return d->why ? NULL : d;
+}
+
+/* -- units -- */
+
+void dwarf_read_units(struct sym_dwarf *d)
+{
+	Dwarf_CU *cu = NULL, *next;
+	Dwarf_Half version;
+	uint8_t kind;
+	Dwarf_Die die, split;
+	if (d->units_read)
+		return;
+	d->units_read = true;
+	while (d->units.n < DWARF_UNITS && d->dw->dwarf_get_units(d->dbg, cu, &next, &version, &kind, &die, &split) == 0) {
+		struct dwarf_unit u = { .die = die, .place = die };
+		if (kind == DW_UT_skeleton && split.addr)
+			u.die = split;
+		cu = next;
+		if (kind != DW_UT_type && kind != DW_UT_split_type && d->dw->dwarf_tag(&u.die) >= 0)
+			vec_push(d->a, &d->units, u);
+	}
+}
+
+/* The table of ranges knows most units; some compilers make none. */
+struct dwarf_unit *dwarf_unit_at(struct sym_dwarf *d, uint64_t addr)
+{
+	Dwarf_Die cu;
+	dwarf_read_units(d);
+	if (d->dw->dwarf_addrdie(d->dbg, addr, &cu))
+		for (uint32_t i = 0; i < d->units.n; i++)
+			if (d->units.v[i].place.addr == cu.addr)
+				return &d->units.v[i];
+	for (uint32_t i = 0; i < d->units.n && dwarf_visit(d); i++)
+		if (d->dw->dwarf_haspc(&d->units.v[i].place, addr) == 1)
+			return &d->units.v[i];
+	return NULL;
+}
+
+/* -- functions -- */
+
+static bool func_entry(struct sym_dwarf *d, Dwarf_Die *die, uint64_t *ret)
+{
+	Dwarf_Addr addr, base, end;
+	if (d->dw->dwarf_entrypc(die, &addr) != 0 && d->dw->dwarf_lowpc(die, &addr) != 0 &&
+	    d->dw->dwarf_ranges(die, 0, &base, &addr, &end) <= 0)
+		return false;
+	*ret = addr;
+	return addr != 0; /* 0: discarded by the linker */
+}
+
+static void func_note(struct sym_dwarf *d, struct dwarf_unit *u, Dwarf_Die *scope, unsigned depth)
+{
+	Dwarf_Die die;
+	if (depth > DWARF_DEPTH || d->dw->dwarf_child(scope, &die) != 0)
+		return;
+	do {
+		struct dwarf_entry e = { .die = die };
+		switch (d->dw->dwarf_tag(&die)) {
+		case DW_TAG_subprogram:
+			if (func_entry(d, &die, &e.addr))
+				vec_push(d->a, &u->funcs, e);
+			break;
+		case DW_TAG_namespace: case DW_TAG_module: case DW_TAG_class_type: case DW_TAG_structure_type: case DW_TAG_union_type:
+			func_note(d, u, &die, depth + 1);
+			break;
+		default:
+			break;
+		}
+	} while (dwarf_visit(d) && d->dw->dwarf_siblingof(&die, &die) == 0);
+}
+
+static int func_order(const void *x, const void *y)
+{
+	const struct dwarf_entry *p = x, *q = y;
+	return p->addr < q->addr ? -1 : p->addr > q->addr;
+}
+
+static bool func_is_named(struct sym_dwarf *d, Dwarf_Die *die, const char *name)
+{
+	Dwarf_Attribute at;
+	const char *s = d->dw->dwarf_attr_integrate(die, DW_AT_linkage_name, &at) ? d->dw->dwarf_formstring(&at) : NULL;
+	return strcmp(s ? s : dwarf_name(d, die), name) == 0;
+}
+
+static Dwarf_Die *func_find(struct sym_dwarf *d, struct dwarf_unit *u, uint64_t addr, const char *name)
+{
+	Dwarf_Die *best = NULL;
+	if (!u->indexed) {
+		u->indexed = true;
+		func_note(d, u, &u->die, 0);
+		if (u->funcs.n)
+			qsort(u->funcs.v, u->funcs.n, sizeof(*u->funcs.v), func_order);
+	}
+	uint32_t lo = 0, hi = u->funcs.n;
+	while (lo < hi) {
+		uint32_t mid = lo + (hi - lo) / 2;
+		if (u->funcs.v[mid].addr < addr)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	for (; lo < u->funcs.n && u->funcs.v[lo].addr == addr; lo++)
+		if (!best || func_is_named(d, &u->funcs.v[lo].die, name))
+			best = &u->funcs.v[lo].die;
+	return best;
+}
+
+/* Where the parameter is when the function is entered, if that is told. */
+static void func_place(struct sym_dwarf *d, Dwarf_Die *die, uint64_t entry, struct sym_param *p)
+{
+	Dwarf_Attribute at;
+	Dwarf_Op *op;
+	size_t n = 0;
+	p->reg = -1;
+	if (!d->dw->dwarf_attr(die, DW_AT_location, &at) || d->dw->dwarf_getlocation_addr(&at, entry, &op, &n, 1) != 1 || n != 1)
+		return;
+	if (op->atom >= DW_OP_reg0 && op->atom <= DW_OP_reg31)
+		p->reg = op->atom - DW_OP_reg0;
+	else if (op->atom == DW_OP_regx && op->number < 256)
+		p->reg = (int)op->number;
+}
+
+static void func_params(struct sym_dwarf *d, Dwarf_Die *die, uint64_t entry, struct sym_func *f)
+{
+	Dwarf_Die proto = *die, p, own;
+	bool has_own;
+	/* An inlined function has its parameters, all of them and in order, in the abstract one. */
+	for (unsigned i = 0; i < DWARF_PEEL && dwarf_follow(d, &proto, DW_AT_abstract_origin, &proto); i++)
+		;
+	has_own = proto.addr != die->addr && d->dw->dwarf_child(die, &own) == 0;
+	if (d->dw->dwarf_child(&proto, &p) != 0 &&
+	    (!dwarf_follow(d, &proto, DW_AT_specification, &proto) || d->dw->dwarf_child(&proto, &p) != 0))
+		return;
+	do {
+		int tag = d->dw->dwarf_tag(&p);
+		if (tag == DW_TAG_unspecified_parameters)
+			f->variadic = true;
+		if (tag != DW_TAG_formal_parameter)
+			continue;
+		struct sym_param x = { .name = str_of(arena_strdup(d->a, dwarf_name(d, &p))) };
+		Dwarf_Die type, place = p;
+		if (!x.name.len)
+			x.name = str_of(arena_printf(d->a, "arg%u", f->params.n));
+		x.type = dwarf_type_of(d, &p, 0);
+		if (x.type->kind == T_STRUCT && dwarf_follow(d, &p, DW_AT_type, &type) && dwarf_by_reference(d, &type, 0))
+			x.type = type_ptr(d->a, x.type, AS_USER);
+		/* The concrete function's own entries say where they are. */
+		Dwarf_Die it = own, abstract;
+		for (bool more = has_own; more && dwarf_visit(d); more = d->dw->dwarf_siblingof(&it, &it) == 0)
+			if (d->dw->dwarf_tag(&it) == DW_TAG_formal_parameter && dwarf_follow(d, &it, DW_AT_abstract_origin, &abstract) &&
+			    abstract.addr == p.addr)
+				place = it;
+		func_place(d, &place, entry, &x);
+		vec_push(d->a, &f->params, x);
+	} while (f->params.n < 256 && dwarf_visit(d) && d->dw->dwarf_siblingof(&p, &p) == 0);
+}
+
+static enum sym_language func_language(struct sym_dwarf *d, struct dwarf_unit *u)
+{
+	switch (d->dw->dwarf_srclang(&u->die)) {
+	case DW_LANG_Go:
+		return LANG_GO;
+	case DW_LANG_C89: case DW_LANG_C: case DW_LANG_C99: case DW_LANG_C11: case DW_LANG_C_plus_plus: case DW_LANG_C_plus_plus_03:
+	case DW_LANG_C_plus_plus_11: case DW_LANG_C_plus_plus_14: case DW_LANG_ObjC: case DW_LANG_ObjC_plus_plus: case 0x2a /* C++17 */:
+	case 0x2b /* C++20 */: case 0x2c /* C17 */: case 0x3a /* C++23 */: case 0x3e /* C23 */: case DW_LANG_Mips_Assembler:
+		return LANG_C;
+	default:
+		return LANG_OTHER;
+	}
+}
+
+static struct sym_func *func_make(struct sym_dwarf *d, struct dwarf_unit *u, Dwarf_Die *die, uint64_t addr)
+{
+	struct sym_func *f = arena_new(d->a, struct sym_func);
+	Dwarf_Attribute at;
+	Dwarf_Word cc;
+	Dwarf_Die type;
+	f->name = str_of(arena_strdup(d->a, dwarf_name(d, die)));
+	f->language = func_language(d, u);
+	f->ret = dwarf_type_of(d, die, 0);
+	if (d->dw->dwarf_attr_integrate(die, DW_AT_type, &at) && d->dw->dwarf_formref_die(&at, &type))
+		f->ret_by_memory = f->ret->kind == T_STRUCT && dwarf_by_reference(d, &type, 0);
+	f->changed = d->dw->dwarf_attr_integrate(die, DW_AT_calling_convention, &at) && d->dw->dwarf_formudata(&at, &cc) == 0 && cc == DW_CC_nocall;
+	func_params(d, die, addr, f);
+	return f;
+}
+
+const struct sym_func *sym_dwarf_function(struct sym_dwarf *d, uint64_t addr, const char *name)
+{
+	struct str key = { arena_strndup(d->a, (const char *)&addr, sizeof(addr)), sizeof(addr) };
+	struct sym_func **known = map_get(&d->funcs, key);
+	if (known)
+		return *known;
+	struct dwarf_unit *u = dwarf_unit_at(d, addr);
+	Dwarf_Die *die = u ? func_find(d, u, addr, name) : NULL;
+	known = arena_new(d->a, struct sym_func *);
+	*known = die ? func_make(d, u, die, addr) : NULL;
+	map_put(d->a, &d->funcs, key, known);
+	return *known;
+}
