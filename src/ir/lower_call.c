@@ -9,10 +9,10 @@
 /* struct pt_regs: where arguments, result, instruction pointer and stack pointer lie (bytes). */
 #if defined(__x86_64__)
 static const uint16_t reg_args[] = { 112, 104, 96, 88, 72, 64 };
-enum { REG_RET = 80, REG_IP = 128, REG_MODE = 136 };
+enum { REG_RET = 80, REG_IP = 128, REG_MODE = 136, REG_SP = 152 };
 #elif defined(__aarch64__)
 static const uint16_t reg_args[] = { 0, 8, 16, 24, 32, 40, 48, 56 };
-enum { REG_RET = 0, REG_IP = 256, REG_MODE = 264 };
+enum { REG_RET = 0, REG_IP = 256, REG_MODE = 264, REG_SP = 248 };
 #else
 #error "registers of this architecture are not known"
 #endif
@@ -50,6 +50,16 @@ ref lower_register_word(struct lower *l, uint32_t n)
 	return lower_reg(l, reg_args[n]);
 }
 
+uint32_t lower_register_count(void)
+{
+	return sizeof(reg_args) / sizeof(*reg_args);
+}
+
+ref lower_stack_pointer(struct lower *l)
+{
+	return lower_reg(l, REG_SP);
+}
+
 /* What a breakpoint's program would read from a register, in a trampoline's: by a helper, since the words of its context have
  * types, and with pointers the verifier allows no arithmetic. */
 static ref lower_func_word(struct lower *l, const struct node *n)
@@ -84,7 +94,7 @@ static ref lower_retval(struct lower *l, const struct node *n)
 	if (l->cl->provider->typed && !(l->cl->provider->access & ACC_RETVAL_CTX))
 		return lower_extend(l, lower_func_word(l, n), n->type);
 	if (!(l->cl->provider->access & ACC_RETVAL_CTX))
-		return lower_extend(l, lower_reg(l, REG_RET), n->type);
+		return lower_word_value(l, lower_reg(l, REG_RET), n->type);
 	/* fexit: the word behind the arguments */
 	uint32_t args = l->cl->args ? l->cl->args->size : 0;
 	bool btf = n->type->kind == T_PTR && n->type->as == AS_BTF;
@@ -126,6 +136,8 @@ ref lower_builtin(struct lower *l, struct node *n)
 	switch (n->builtin) {
 	case B_ARGN:
 		return lower_argn(l, n);
+	case B_SARGN:
+		return lower_stack_word(l, n->ival);
 	case B_CTX:
 		return lower_ctx(l);
 	case B_RETVAL:

@@ -100,22 +100,6 @@ static struct loop_entry *lower_entry_of(struct lower *l, const struct node *n)
 
 /* -- places -- */
 
-/* Arguments that are words: of the context, or registers. */
-static bool lower_is_raw_args(const struct lower *l)
-{
-	return l->cl->provider->typed || l->cl->provider->id == PROV_KPROBE;
-}
-
-/* args.x: the word of the context, or the register, that the field's offset says. */
-static ref lower_raw_arg(struct lower *l, const struct field *f, const struct type *t)
-{
-	if (!l->cl->provider->typed)
-		return lower_extend(l, lower_register_word(l, f->offset / 8), f->type);
-	bool btf = t->kind == T_PTR && t->as == AS_BTF;
-	ref v = ir_load(LB, btf ? TY_BTF : TY_I64, 8, false, lower_ctx(l), f->offset);
-	return lower_extend(l, v, f->type);
-}
-
 static const struct field *lower_field(const struct node *n, uint32_t *extra)
 {
 	return type_field(n->a->type, n->str, extra);
@@ -249,6 +233,8 @@ struct place lower_place(struct lower *l, struct node *n)
 	}
 	case N_FIELD: {
 		const struct field *f = lower_field(n, &extra);
+		if (lower_is_user_arg(l, n))
+			return lower_user_arg_place(l, f);
 		if (n->a->type->kind == T_RECORD)
 			return lower_at(lower_place(l, n->a), f->offset);
 		return lower_at(lower_place(l, n->a), (int64_t)f->offset + extra);
@@ -268,6 +254,8 @@ struct place lower_place(struct lower *l, struct node *n)
 	case N_CALL:
 		return lower_name_place(l, n);
 	case N_BUILTIN:
+		if (n->builtin == B_ARGS && l->cl->provider->id == PROV_UPROBE)
+			return lower_user_args(l, n->type);
 		return (struct place){ .base = lower_ctx(l), .where = W_CTX, .align = 8 };
 	default:
 		return lower_place(l, n->a);
@@ -279,6 +267,8 @@ static ref lower_field_value(struct lower *l, struct node *n)
 	uint32_t extra = 0;
 	const struct field *f = lower_field(n, &extra);
 	bool args = n->a->kind == N_BUILTIN && n->a->builtin == B_ARGS;
+	if (lower_is_user_arg(l, n))
+		return lower_user_arg(l, f, n->type);
 	if (args && lower_is_raw_args(l))
 		return lower_raw_arg(l, f, n->type);
 	if (args && (f->data_loc || f->rel_loc)) {

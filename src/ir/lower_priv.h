@@ -5,6 +5,7 @@
  *   lower.c        the module: data layout, a function per clause, its frame (filters, scratch, exit), fix-ups
  *   lower_stmt.c   statements and loops (bodies of `for` become callbacks)
  *   lower_expr.c   values: scalars in registers, aggregates into a destination
+ *   lower_args.c   arguments by name: words of the context, registers, the caller's stack
  *   lower_mem.c    places: where an aggregate lies, and reading it there; strings
  *   lower_map.c    keyed and unkeyed maps, aggregations
  *   lower_call.c   builtin values and functions
@@ -177,6 +178,15 @@ void lower_inlined(struct lower *l, struct node *n);              /* the body of
 void lower_condition(struct lower *l, struct node *n, uint32_t yes, uint32_t no);
 void lower_count_assignments(struct lower *l, struct node *n);
 
+/* lower_args.c: arguments by name */
+bool lower_is_raw_args(const struct lower *l);                    /* each is a word: of the context, or a register */
+ref lower_raw_arg(struct lower *l, const struct field *f, const struct type *t);
+bool lower_is_user_arg(const struct lower *l, const struct node *n); /* n: args.x in a uprobe */
+ref lower_user_arg(struct lower *l, const struct field *f, const struct type *t);
+struct place lower_user_arg_place(struct lower *l, const struct field *f);
+struct place lower_user_args(struct lower *l, const struct type *t); /* all of them, together */
+ref lower_stack_word(struct lower *l, int64_t n);                 /* above the return address, where a function begins */
+
 /* lower_expr.c */
 ref lower_scalar(struct lower *l, struct node *n);
 void lower_cast_place(struct lower *l, struct place dst, const struct type *to, struct place src, const struct type *from);
@@ -188,6 +198,9 @@ ref lower_combine(struct lower *l, enum ast_op op, ref x, ref y, const struct ty
 void lower_discard(struct lower *l, struct node *n);
 ref lower_func_ip(struct lower *l);
 ref lower_register_word(struct lower *l, uint32_t n);               /* the n-th argument, by the calling convention */
+uint32_t lower_register_count(void);                              /* registers for arguments */
+ref lower_stack_pointer(struct lower *l);
+ref lower_word_value(struct lower *l, ref word, const struct type *t); /* lower_args.c: what of a register belongs to a value */
 ref lower_extend(struct lower *l, ref v, const struct type *t);   /* make the invariant true for t */
 struct place lower_place(struct lower *l, struct node *n);        /* of an aggregate: where it is, or a temporary */
 void lower_set_var(struct lower *l, struct var_sym *v, ref val);

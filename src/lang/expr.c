@@ -371,13 +371,6 @@ static struct node *expr_word(struct parser *p)
 		parse_advance(p);
 		return n;
 	}
-	if (p->tok.str.len > 4 && str_starts(p->tok.str, "sarg") && p->tok.str.s[4] >= '0' && p->tok.str.s[4] <= '9') {
-		uint32_t errors = p->n_errors;
-		parse_error_here(p, "sarg* is deleted. This was deprecated in v0.21 and was last available in v0.24.");
-		if (p->n_errors != errors && !p->lex.quiet)
-			diag_hint(p->lex.diags, "Use *(reg(\"sp\") + <stack_offset>) instead.");
-		return expr_error(p, lo);
-	}
 	n = parse_node(p, N_IDENT, lo);
 	n->str = p->tok.str;
 	if (str_starts(n->str, "__builtin_") && !str_is(n->str, "__builtin_arch") && !str_is(n->str, "__builtin_safe_mode"))

@@ -391,6 +391,8 @@ static void val_members(struct val *v, const struct type *t, const void *p, uint
 		uint64_t bits = 0;
 		uint32_t n;
 		const void *q = val_member(f, p, avail, &bits, &n);
+		if (f->absent)
+			continue;
 		if (!f->name.len && f->type->kind == T_STRUCT) {
 			val_members(v, f->type, q, n, json, first);
 			continue;

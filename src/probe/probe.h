@@ -9,6 +9,12 @@
 
 extern const struct provider_table probe_providers;
 
+/* Debug information of programs that the compiler looks at: provider_env.impl. Its types live as long as the arena, and can be
+ * completed as long as it does. */
+struct probe_debug;
+struct probe_debug *probe_debug_new(struct arena *a); /* NULL without memory */
+void probe_debug_free(struct probe_debug *d);
+
 enum attach_mechanism {
 	AM_TEST_RUN,     /* begin, end, self: run by BPF_PROG_TEST_RUN */
 	AM_PERF_LINK,    /* perf event + BPF link with cookie */

@@ -51,6 +51,20 @@ struct target_files { VEC(struct target_file) list; };
  * has mapped. 0, or -errno when the target is wrong or named in full and not there (reported). Each file once. */
 int target_find(const struct provider *p, struct provider_env *env, struct str target, struct span span, struct target_files *ret);
 
+/* -- abi.c: arguments of user functions -- */
+struct sym_func;
+/* `args`: a field for each parameter. Offsets are in words: the registers for arguments first, then the caller's stack above the return
+ * address (ir/lower_user.c reads them so). What cannot be read has field.absent. */
+struct type *abi_args(struct arena *a, struct facts *facts, const struct sym_func *fn);
+/* The type of the register that holds the result: a number or pointer; of a struct that is returned in memory, a pointer to it. NULL:
+ * none of these; *ret_why: what is in the register is not the result. */
+struct type *abi_retval(struct arena *a, struct facts *facts, const struct sym_func *fn, const char **ret_why);
+
+/* -- debug.c: what debug information says of a place in a program -- */
+struct sym_dwarf;
+struct sym_dwarf *debug_open(struct provider_env *env, const char *root, const char *path, const char **ret_why); /* NULL: none, and why */
+bool debug_load_args(const struct provider *p, struct provider_env *env, struct attach_point *ap);
+
 /* -- function.c: functions of the kernel -- */
 /* [MODULE:]FUNCTION[+OFFSET] or an address, with wildcards, to places; what cannot be traced is said. */
 int function_expand(const struct provider *p, struct provider_env *env, const struct str *parts, uint32_t n, struct span span,

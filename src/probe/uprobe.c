@@ -78,7 +78,8 @@ static bool uprobe_is_vector(struct uprobe *u, uint64_t addr)
 	return sym_insn_is_vector(text, sym_elf_text(u->elf, addr, text, sizeof(text)));
 }
 
-static bool uprobe_emit(struct uprobe *u, uint64_t addr, const char *func, const char *part)
+/* entry: a function begins there */
+static bool uprobe_emit(struct uprobe *u, uint64_t addr, bool entry, const char *func, const char *part)
 {
 	struct arena *a = u->env->arena;
 	uint64_t offset;
@@ -91,6 +92,9 @@ static bool uprobe_emit(struct uprobe *u, uint64_t addr, const char *func, const
 	struct attach_point *ap = parts_place(u->env, u->p, u->span);
 	ap->name = str_of(arena_printf(a, "%s:%s:%s", u->p->name, u->file->shown, part));
 	ap->target = str_of(u->file->path);
+	ap->root_len = (uint32_t)(strlen(u->file->path) - strlen(u->file->shown));
+	ap->entry = entry ? addr : 0;
+	ap->many = u->wildcard;
 	ap->func = func ? str_of(arena_strdup(a, func)) : STR("");
 	ap->offset = u->offset;
 	ap->address = offset;
@@ -142,7 +146,8 @@ static int uprobe_by_address(struct uprobe *u)
 	if (!sym_elf_offset(u->elf, u->address, &offset))
 		return parts_bad(u->env, u->span, "Could not resolve address: %s", shown);
 	int r;
-	if (!sym_elf_at(u->elf, u->address, &s))
+	bool known = sym_elf_at(u->elf, u->address, &s);
+	if (!known)
 		r = uprobe_doubt(u, arena_printf(a, "Could not determine where instructions begin: %s is in no known function", shown));
 	else if (u->p->id == PROV_URETPROBE && s.addr != u->address)
 		r = parts_bad(u->env, u->span, "uretprobes can not be attached to a function offset");
@@ -150,7 +155,7 @@ static int uprobe_by_address(struct uprobe *u)
 		r = uprobe_boundary(u, &s, u->address - s.addr,
 				    arena_printf(a, "%s+%llu", s.name, (unsigned long long)(u->address - s.addr)));
 	if (r == 0)
-		uprobe_emit(u, u->address, NULL, arena_printf(a, "%llu", (unsigned long long)u->address));
+		uprobe_emit(u, u->address, known && s.addr == u->address, NULL, arena_printf(a, "%llu", (unsigned long long)u->address));
 	return r;
 }
 
@@ -177,7 +182,7 @@ static int uprobe_by_name(struct uprobe *u)
 	}
 	if (r < 0)
 		return r;
-	if (!uprobe_emit(u, s.addr + u->offset, u->func, part))
+	if (!uprobe_emit(u, s.addr + u->offset, u->offset == 0 && !s.is_ifunc, u->func, part))
 		return parts_bad(u->env, u->span, "Could not resolve symbol: %s:%s", u->file->shown, part);
 	return 0;
 }
@@ -188,7 +193,7 @@ static bool uprobe_match(void *arg, const struct sym *s)
 	if (s->is_ifunc)
 		u->n_ifunc++;
 	else
-		uprobe_emit(u, s->addr, s->name, arena_strdup(u->env->arena, s->name));
+		uprobe_emit(u, s->addr, true, s->name, arena_strdup(u->env->arena, s->name));
 	return true;
 }
 
@@ -278,11 +283,11 @@ static int uprobe_expand(const struct provider *p, struct provider_env *env, con
 
 const struct provider provider_uprobe = {
 	.id = PROV_UPROBE, .name = "uprobe", .aliases = "u", .doc = "user function entry",
-	.prog_type = BPF_PROG_TYPE_KPROBE, .access = ACC_ARGN | ACC_CTX | ACC_FUNC | ACC_REG, .ptr_as = AS_USER, .has_pt_regs = true,
-	.expand = uprobe_expand, .load_args = parts_load_regs,
+	.prog_type = BPF_PROG_TYPE_KPROBE, .access = ACC_ARGS | ACC_ARGN | ACC_CTX | ACC_FUNC | ACC_REG, .ptr_as = AS_USER, .has_pt_regs = true,
+	.expand = uprobe_expand, .load_args = debug_load_args,
 };
 const struct provider provider_uretprobe = {
 	.id = PROV_URETPROBE, .name = "uretprobe", .aliases = "ur", .doc = "user function return",
 	.prog_type = BPF_PROG_TYPE_KPROBE, .access = ACC_RETVAL | ACC_CTX | ACC_FUNC | ACC_REG, .ptr_as = AS_USER, .has_pt_regs = true,
-	.expand = uprobe_expand, .load_args = parts_load_regs,
+	.expand = uprobe_expand, .load_args = debug_load_args,
 };

@@ -38,7 +38,10 @@ static void compile_env(struct session *s)
 	}
 	*e = (struct sema_env){ .arena = &s->arena, .diags = &s->diags, .facts = kern_facts(s->kern), .providers = &probe_providers,
 				.unsafe = o->unsafe, .has_child = o->cmd != NULL, .ncpus = s->ncpus, .name = o->name.s };
-	e->prov = (struct provider_env){ .facts = e->facts, .diags = &s->diags, .arena = &s->arena, .pid = s->pid, .unsafe = o->unsafe };
+	if (!s->debug)
+		s->debug = probe_debug_new(&s->arena);
+	e->prov = (struct provider_env){ .facts = e->facts, .diags = &s->diags, .arena = &s->arena, .pid = s->pid, .unsafe = o->unsafe,
+					 .impl = s->debug };
 	for (uint32_t i = 0; i < o->n_params; i++)
 		vec_push(&s->arena, &e->params, str_of(o->params[i]));
 	for (uint32_t i = 0; i < o->n_named; i++)

@@ -136,6 +136,7 @@ struct session {
 	uint64_t ns_dev, ns_ino; /* our pid namespace; 0: the initial one */
 	struct node *tree;
 	struct sema_env env;
+	struct probe_debug *debug; /* debug information of programs; as long as we compile or list */
 	struct sema sema;
 	struct module module;
 	struct bpf_code **codes; /* by module.progs index */

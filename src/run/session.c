@@ -302,6 +302,8 @@ static void session_main(struct session *s)
 		s->status = 1;
 	if (err || o->dump || o->list)
 		return;
+	probe_debug_free(s->debug); /* may be large */
+	s->debug = NULL;
 	if (!s->module.progs.n) {
 		session_write(o->out_fd, "No probes to attach\n", 20);
 		s->status = 1;
@@ -342,6 +344,7 @@ static void session_close(struct session *s)
 		kern_close(s->kern);
 	mmaps_close(s->mmaps);
 	sym_procs_free(s->procs);
+	probe_debug_free(s->debug);
 	buf_fini(&s->out.buf);
 	out_table_fini(&s->out.table);
 	buf_fini(&s->text);

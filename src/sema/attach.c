@@ -83,6 +83,7 @@ static void attach_words(const struct node *n, struct provider_use *u)
 		u->argn |= str_is(n->str, "usdt_arg") ? 1u << 31 : 0;
 		for (size_t i = 0; i < sizeof(regs) / sizeof(*regs); i++)
 			u->regs |= str_is(n->str, regs[i]);
+		u->regs |= str_starts(n->str, "sarg");
 		if (n->str.len >= 4 && n->str.len <= 5 && str_starts(n->str, "arg") && isdigit((unsigned char)n->str.s[3])) {
 			uint32_t i = (uint32_t)(n->str.s[3] - '0');
 			if (n->str.len == 5)
@@ -90,6 +91,8 @@ static void attach_words(const struct node *n, struct provider_use *u)
 			u->argn |= 1u << (i < 31 ? i : 31);
 		}
 	}
+	bool inside = n->kind == N_FIELD || n->kind == N_INDEX || (n->kind == N_UNARY && n->op == O_DEREF);
+	u->inside |= inside && n->a && (n->a->kind == N_IDENT || n->a->kind == N_BUILTIN) && str_is(n->a->str, "retval");
 	attach_words(n->a, u);
 	attach_words(n->b, u);
 	attach_words(n->c, u);
@@ -133,7 +136,7 @@ static bool attach_same_args(const struct type *x, const struct type *y)
 		return false;
 	for (uint32_t i = 0; i < x->fields.n; i++) {
 		const struct field *f = &x->fields.v[i], *g = &y->fields.v[i];
-		if (!str_eq(f->name, g->name) || f->offset != g->offset || !type_eq(f->type, g->type) || f->data_loc != g->data_loc)
+		if (!str_eq(f->name, g->name) || f->offset != g->offset || !type_eq(f->type, g->type) || f->data_loc != g->data_loc || f->absent != g->absent)
 			return false;
 	}
 	return true;
@@ -156,6 +159,13 @@ static void attach_add_spec(struct sema_ctx *c, struct clause *cl, const struct 
 	vec_push(c->a, &cl->specs, spec);
 }
 
+/* Places whose result is of one type can share a program that looks at it. */
+static bool attach_same_retval(const struct attach_point *x, const struct attach_point *y)
+{
+	return x->provider != PROV_URETPROBE || (x->retval == y->retval && !x->retval_why == !y->retval_why) ||
+	       (x->retval && y->retval && type_eq(x->retval, y->retval));
+}
+
 static struct clause *attach_clause(struct sema_ctx *c, uint32_t first, const struct provider *p, struct attach_point *ap, bool looks,
 				    bool argn)
 {
@@ -169,7 +179,8 @@ static struct clause *attach_clause(struct sema_ctx *c, uint32_t first, const st
 		/* A program that is typed by BTF is loaded for one function or event. */
 		if (p->id == PROV_USDT && argn && !attach_takes_spec(cl, ap->usdt))
 			continue;
-		if (cl->provider == p && !user && !inside && ap->btf_id == o->btf_id && (!looks || attach_same_args(cl->args, ap->args)))
+		bool same = !looks || (attach_same_args(cl->args, ap->args) && attach_same_retval(o, ap));
+		if (cl->provider == p && !user && !inside && ap->btf_id == o->btf_id && same)
 			return cl;
 	}
 	return NULL;
@@ -307,6 +318,7 @@ static void attach_probe(struct sema_ctx *c, struct node *probe, uint32_t index)
 	bool argn = use.argn || use.regs; /* a #define may hide the words */
 	if (sema_option_off(c, probe->a))
 		return;
+	c->env->prov.use = &use;
 	for (uint32_t i = 0; i < probe->list.n; i++) {
 		struct node *at = probe->list.v[i];
 		struct expand x = { .c = c };
@@ -335,6 +347,7 @@ static void attach_probe(struct sema_ctx *c, struct node *probe, uint32_t index)
 		}
 	}
 	attach_better(c, first, &use, looks);
+	c->env->prov.use = NULL;
 }
 
 /* Places of one name are one probe to those who look at `probe`: the first of them stands for all. */

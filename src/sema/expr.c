@@ -103,7 +103,7 @@ static struct type *expr_loaded(struct sema_ctx *c, struct type *t, enum addr_sp
 	if (as == AS_CTX || as == AS_BTF) {
 		enum provider_id p = c->clause->provider->id;
 		bool typed = as == AS_BTF || c->clause->provider->typed || p == PROV_ITER;
-		bool known = t->elem->kind == T_STRUCT && !t->elem->is_union && t->elem->origin;
+		bool known = t->elem->kind == T_STRUCT && !t->elem->is_union && t->elem->origin && !t->elem->maker;
 		/* (the members of an iterator's context lie in unions with a u64, for their size) */
 		to = !typed ? sema_space(c->clause) : known && (as == AS_CTX || expr_is_direct(n)) ? AS_BTF : AS_KERNEL;
 	} else if (as == AS_NONE) {
@@ -180,6 +180,10 @@ static struct type *expr_field(struct sema_ctx *c, struct node *n)
 	const struct field *f = type_field(t, n->str, NULL);
 	if (!f) {
 		expr_no_field(c, n, t, args);
+		return expr_error(c);
+	}
+	if (f->absent) {
+		SERR(c, D_ARG_UNREADABLE, n->span, STR_FMT(n->str), f->absent);
 		return expr_error(c);
 	}
 	n->as = (uint8_t)as;

@@ -421,12 +421,13 @@ static void name_ident(struct names *s, struct node **pn)
 		name_macro(s, pn, mac);
 		return;
 	}
-	if (n->str.len > 3 && !memcmp(n->str.s, "arg", 3) && n->str.s[3] >= '0' && n->str.s[3] <= '9') {
+	uint32_t prefix = str_starts(n->str, "arg") ? 3 : str_starts(n->str, "sarg") ? 4 : 0;
+	if (prefix && n->str.len > prefix && n->str.s[prefix] >= '0' && n->str.s[prefix] <= '9') {
 		char *end;
-		n->ival = strtol(n->str.s + 3, &end, 10);
+		n->ival = strtol(n->str.s + prefix, &end, 10);
 		if (!*end) {
 			n->kind = N_BUILTIN;
-			n->builtin = B_ARGN;
+			n->builtin = prefix == 3 ? B_ARGN : B_SARGN;
 			return;
 		}
 	}

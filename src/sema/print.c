@@ -42,8 +42,8 @@ static void print_value(const struct node *n, struct buf *out)
 		break;
 	case N_BUILTIN:
 	case N_CALL:
-		buf_addf(out, " %s", n->builtin == B_ARGN ? "arg" : builtin_info[n->builtin].name);
-		if (n->builtin == B_ARGN)
+		buf_addf(out, " %s", n->builtin == B_ARGN ? "arg" : n->builtin == B_SARGN ? "sarg" : builtin_info[n->builtin].name);
+		if (n->builtin == B_ARGN || n->builtin == B_SARGN)
 			buf_addf(out, "%lld", (long long)n->ival);
 		else if (n->ival && (n->builtin == B_NSECS || n->builtin == B_PID || n->builtin == B_TID ||
 				     n->builtin == B_REG || n->builtin == B_STRFTIME))

@@ -60,6 +60,10 @@ struct attach_point {
 	uint64_t cookie_ref_ctr; /* usdt semaphore offset */
 	const struct usdt_spec *usdt; /* usdt: its arguments; places of one file with the same ones have the same spec */
 	uint32_t number;    /* what `probe` is: the index of the first attach point of this name; sema's */
+	uint64_t entry;     /* uprobe: the address as the file's symbols count; 0: not the entry of a function */
+	uint32_t root_len;  /* uprobe: how much of `target` is the root of the process's file system */
+	bool many;          /* uprobe: one of those that a pattern matches */
+	const char *args_why, *retval_why; /* why there are no `args`, no `retval` of a known type; NULL: no reason to complain */
 	bool in_module;     /* kernel function: `target` is the module */
 	uint8_t want;       /* enum attach_want */
 	const char *why;    /* kernel function: why it is fentry, or why not; NULL: not asked */
@@ -71,6 +75,7 @@ enum attach_want { WANT_AUTO, WANT_KPROBE, WANT_MULTI, WANT_FENTRY };
 /* What a body looks at, as far as its words say. */
 struct provider_use {
 	bool args, retval;
+	bool inside;        /* retval.x, *retval, retval[i] */
 	bool regs;          /* the registers, the context as a whole, a stack: what only a breakpoint's program has */
 	uint32_t argn;      /* bit n: argN */
 };
@@ -90,6 +95,7 @@ struct provider_env {
 	struct facts *facts;
 	struct diags *diags;
 	struct arena *arena;
+	const struct provider_use *use; /* load_args: what the body looks at */
 	int pid;             /* -p, or -c's child; 0 = none */
 	bool unsafe;
 	int missing_probes;  /* 0 error, 1 warn, 2 ignore */

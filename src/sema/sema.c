@@ -17,7 +17,7 @@
 static void sema_tables(struct sema_ctx *c)
 {
 	for (int i = B_NONE + 1; i < B_COUNT_; i++)
-		if (i != B_ARGN) /* arg0, arg1, ... are made by name.c */
+		if (i != B_ARGN && i != B_SARGN) /* arg0, sarg0, ... are made by name.c */
 			map_put(c->a, &c->builtins, str_of(builtin_info[i].name), (void *)(uintptr_t)i);
 }
 

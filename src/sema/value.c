@@ -7,7 +7,7 @@
  */
 #include "sema/sema_priv.h"
 
-enum { X86_64_ARGS = 6, TRACE_ARGS = 12 };
+enum { X86_64_ARGS = 6, TRACE_ARGS = 12, STACK_ARGS = 1024 };
 
 static bool value_is_special(const struct clause *cl)
 {
@@ -46,6 +46,13 @@ static struct type *value_args(struct sema_ctx *c, struct node *n)
 {
 	if (!value_allowed(c, n, ACC_ARGS, D_ACCESS_ARGS))
 		return sema_basic(c, SB_ERROR);
+	const char *why = c->clause->attach.v[0]->args_why;
+	if (!c->clause->args && why) {
+		SERR(c, D_ARGS_UNKNOWN, n->span, why);
+		if (c->final && c->clause->attach.v[0]->entry)
+			diag_hint(c->d, "arg0, arg1, ... are the registers that hold arguments");
+		return sema_basic(c, SB_ERROR);
+	}
 	if (!c->clause->args) {
 		SERR(c, D_ACCESS_ARGS, n->span, c->clause->provider->name);
 		return sema_basic(c, SB_ERROR);
@@ -94,12 +101,35 @@ static struct type *value_argn(struct sema_ctx *c, struct node *n)
 	return sema_int(c, 8, false);
 }
 
+/* Words of the stack where a function begins: those of its arguments that are not in registers. */
+static struct type *value_sargn(struct sema_ctx *c, struct node *n)
+{
+	const struct clause *cl = c->clause;
+	const char *name = arena_printf(c->a, "sarg%lld", (long long)n->ival);
+	bool bad = (cl->provider->id != PROV_UPROBE && cl->provider->id != PROV_KPROBE) || !cl->provider->has_pt_regs;
+	if (bad)
+		SERR(c, D_ACCESS_OTHER, n->span, name, cl->provider->name);
+	else if (n->ival < 0 || n->ival >= STACK_ARGS)
+		SERR(c, D_TOO_MANY, n->span, arena_printf(c->a, "%s: more than %d words of the stack are no arguments", name, STACK_ARGS));
+	else if (c->loop)
+		SERR(c, D_LOOP_BUILTIN, n->span, name);
+	else
+		return sema_int(c, 8, false);
+	return sema_basic(c, SB_ERROR);
+}
+
 static struct type *value_retval(struct sema_ctx *c, struct node *n)
 {
 	const struct clause *cl = c->clause;
 	if (!value_allowed(c, n, ACC_RETVAL | ACC_RETVAL_CTX, D_ACCESS_RETVAL))
 		return sema_basic(c, SB_ERROR);
 	struct type *t = cl->attach.v[0]->retval;
+	if (cl->attach.v[0]->retval_why) {
+		SERR(c, D_RETVAL_UNREADABLE, n->span, cl->attach.v[0]->retval_why);
+		return sema_basic(c, SB_ERROR);
+	}
+	if (cl->provider->id == PROV_URETPROBE && t)
+		return t;
 	if (cl->provider->access & ACC_RETVAL_CTX && t && t->kind != T_VOID && t->kind != T_STRUCT)
 		return t;
 	return sema_int(c, 8, false);
@@ -199,6 +229,8 @@ struct type *sema_builtin_value(struct sema_ctx *c, struct node *n)
 	switch (n->builtin) {
 	case B_ARGN:
 		return value_argn(c, n);
+	case B_SARGN:
+		return value_sargn(c, n);
 	case B_ARGS:
 		return value_args(c, n);
 	case B_CTX:
