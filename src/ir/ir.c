@@ -279,6 +279,15 @@ ref ir_maygoto(struct ir_build *b, ref zero)
 	return r;
 }
 
+ref ir_kcall(struct ir_build *b, enum ir_type ret, uint32_t btf_id, unsigned n, ...)
+{
+	va_list ap;
+	va_start(ap, n);
+	ref r = ir_vcall(b, OP_KCALL, ret, btf_id, n, ap);
+	va_end(ap);
+	return r;
+}
+
 ref ir_getvar(struct ir_build *b, uint32_t var)
 {
 	EMIT(OP_GETVAR, (enum ir_type)b->f->var_types.v[var]);

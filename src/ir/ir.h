@@ -122,6 +122,7 @@ ref ir_atomic(struct ir_build *b, enum ir_op op, unsigned w, ref p, int64_t off,
 ref ir_call(struct ir_build *b, enum ir_type ret, int helper, unsigned n, ...); /* refs */
 ref ir_callfn(struct ir_build *b, enum ir_type ret, uint32_t fn, unsigned n, ...);
 ref ir_maygoto(struct ir_build *b, ref zero); /* ir_br on it follows */
+ref ir_kcall(struct ir_build *b, enum ir_type ret, uint32_t btf_id, unsigned n, ...); /* a function of the kernel made for programs */
 ref ir_getvar(struct ir_build *b, uint32_t var);
 void ir_setvar(struct ir_build *b, uint32_t var, ref v);
 void ir_jmp(struct ir_build *b, uint32_t to);

@@ -531,11 +531,17 @@ int lower_module(struct sema_env *env, const struct sema *s, const struct lower_
 		l->has_exit |= lower_any(cl->body, lower_is_exit) || lower_any(cl->predicate, lower_is_exit);
 		l->serial &= lower_is_guarded(cl);
 	}
+	bool *taken = arena_array(l->a, bool, s->clauses.n);
 	for (int round = 0; round < 3; round++) {
 		for (uint32_t i = 0; i < s->clauses.n; i++) {
 			const struct clause *cl = &s->clauses.v[i];
 			int when = cl->provider->id == PROV_BEGIN ? 0 : cl->provider->id == PROV_END ? 2 : 1;
-			if (when == round && cl->attach.n)
+			if (when != round || !cl->attach.n || taken[i])
+				continue;
+			uint32_t partner = lower_session_partner(l, i, taken);
+			if (partner != ~0u && lower_session(l, cl, &s->clauses.v[partner]))
+				taken[partner] = true;
+			else
 				lower_clause(l, cl);
 		}
 	}

@@ -69,7 +69,7 @@ static void group_make(struct lower *l, const struct clause *cl, const uint32_t 
 {
 	struct facts *f = l->env->facts;
 	struct lower_group g = { .at_exit = at_exit };
-	const struct facts_func *raw = f->ops->raw_tracepoint(f, at_exit ? STR("sys_exit") : STR("sys_enter"));
+	const struct facts_func *raw = f->ops->raw_tracepoint(f, STR(""), at_exit ? STR("sys_exit") : STR("sys_enter"));
 	struct type *t, *info;
 	uint32_t off_info, off_status;
 	if (group_count(f, cl, at_exit) < GROUP_LEAST || !raw ||

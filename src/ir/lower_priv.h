@@ -14,6 +14,7 @@
  *   lower_event.c  records for the reader: printf and its family
  *   lower_group.c  many system-call tracepoints by one raw tracepoint
  *   lower_usdt.c   arguments of static probes; which place of several it is
+ *   lower_session.c entry and return of the same functions by one program
  *
  * Values. A scalar (type_is_scalar) is one 64-bit IR value, sign- or zero-extended as its type says: that is an invariant,
  * so that comparisons and arithmetic never look at widths. Everything else is bytes in memory; an expression of such a type is
@@ -115,6 +116,7 @@ struct lower {
 	uint32_t attach;          /* index of its only attach point, or ~0u: by cookie */
 	const struct lower_group *group; /* many system calls by one program: the attach point is in v_attach, or NULL */
 	uint32_t v_attach;
+	int32_t cookie_by;        /* the attach point is the cookie and that: a session has the cookie of the entry */
 	uint32_t entry_fn;
 	/* the function */
 	struct ir_build b;
@@ -165,6 +167,10 @@ bool lower_is_grouped(struct lower *l, const struct clause *cl);
 /* Programs for those places of the clause that one raw tracepoint can serve; marks them in `done`. */
 void lower_groups(struct lower *l, const struct clause *cl, const uint32_t *index, bool *done);
 void lower_group_tests(struct lower *l, uint32_t leave); /* emits the choice of the attach point */
+/* lower_session.c */
+ref lower_cookie(struct lower *l); /* the index of the attach point that the event is of */
+uint32_t lower_session_partner(struct lower *l, uint32_t clause, const bool *taken); /* a later clause, or ~0u */
+bool lower_session(struct lower *l, const struct clause *x, const struct clause *y); /* false: not these */
 
 /* lower_usdt.c */
 ref lower_usdt_arg(struct lower *l, int64_t n);

@@ -110,7 +110,7 @@ static ref usdt_table(struct lower *l, uint32_t width, uint32_t none, uint32_t (
 		memcpy(t + (size_t)(index[i] - least) * width, &e, width);
 	}
 	uint32_t known = func_block(f), join = func_block(f), v = func_var(f, TY_I64, "place");
-	ref at = ir_call(LB, TY_I64, H_get_attach_cookie, 1, lower_ctx(l));
+	ref at = lower_cookie(l);
 	if (least)
 		at = ir_bin(LB, OP_SUB, at, ir_const(LB, least));
 	ir_setvar(LB, v, ir_const(LB, none));
@@ -177,5 +177,5 @@ ref lower_probe_number(struct lower *l)
 	for (uint32_t i = 0; i < l->cl->attach.n; i++)
 		if (lower_attach_index(l, l->cl->attach.v[i], &cursor) != l->cl->attach.v[i]->number)
 			return usdt_table(l, 4, l->m->attaches.n, usdt_number_entry, l->cl);
-	return ir_call(LB, TY_I64, H_get_attach_cookie, 1, lower_ctx(l));
+	return lower_cookie(l);
 }

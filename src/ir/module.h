@@ -122,6 +122,8 @@ struct module_prog {
 	uint32_t attach_type;    /* BPF_TRACE_ITER etc., 0 = none */
 	uint32_t btf_id;         /* attach_btf_id, 0 = none */
 	struct span span;
+	uint32_t n_returns;      /* a session: so many of `attach`, behind as many entries, are the returns of the same functions */
+	struct span return_span;
 };
 struct attach_point; /* sema/provider.h: resolved attach point, one per concrete probe */
 

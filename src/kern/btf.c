@@ -203,7 +203,7 @@ static void kbtf_index_functions(struct kbtf *b)
 	b->has_functions = true;
 }
 
-uint32_t kbtf_find(struct kbtf *b, uint32_t kinds, struct str name)
+uint32_t kbtf_find_in(struct kbtf *b, uint32_t kinds, struct str name, uint32_t first, uint32_t end)
 {
 	uint32_t found = 0;
 	if ((kinds & KB_LATER) && !b->has_functions)
@@ -213,13 +213,17 @@ uint32_t kbtf_find(struct kbtf *b, uint32_t kinds, struct str name)
 	/* Among types, and among functions, chains run from high ids to low ones; the first definition wins. */
 	for (uint32_t id = b->head[name_hash(name.s, name.len) & b->mask]; id; id = b->next[id]) {
 		struct kbtf_type t;
-		if (!kbtf_rec(b, id, &t, NULL) || !(kinds >> info_kind(t.info) & 1))
+		if (id < first || id >= end || !kbtf_rec(b, id, &t, NULL) || !(kinds >> info_kind(t.info) & 1))
 			continue;
 		const char *s = kbtf_str(b, t.name_off);
 		if (strncmp(s, name.s, name.len) == 0 && !s[name.len])
 			found = id;
 	}
 	return found;
+}
+uint32_t kbtf_find(struct kbtf *b, uint32_t kinds, struct str name)
+{
+	return kbtf_find_in(b, kinds, name, 0, b->n);
 }
 
 struct kbtf *kbtf_open_mem(struct facts *f, struct map *named, const void *blob, size_t len, const char **ret_why)

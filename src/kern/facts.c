@@ -201,20 +201,20 @@ static struct type *facts_tracepoint(struct facts *f, struct str category, struc
 
 /* The typedef btf_trace_<event> has the types, but names of parameters only functions have: the one that calls all probes of the
  * event, or those that some kernels have instead. They count only if they take the same. */
-static struct facts_func *raw_find(struct kern *k, struct str event)
+static struct facts_func *raw_find(struct kern *k, struct str event, uint32_t first, uint32_t end)
 {
 	static const char *const holders[] = { "__traceiter_", "__probestub_", "__bpf_trace_" };
 	struct kbtf *b = kern_btf(k);
 	if (!b || event.len > 128)
 		return NULL;
-	uint32_t id = kbtf_find(b, 1u << KB_TYPEDEF, str_of(arena_printf(k->arena, "btf_trace_%.*s", STR_FMT(event))));
-	struct facts_func *fn = id && id < b->base_n ? kbtf_func(b, id, 1) : NULL;
+	uint32_t id = kbtf_find_in(b, 1u << KB_TYPEDEF, str_of(arena_printf(k->arena, "btf_trace_%.*s", STR_FMT(event))), first, end);
+	struct facts_func *fn = id ? kbtf_func(b, id, 1) : NULL;
 	if (!fn)
 		return NULL;
 	fn->name = str_of(arena_strndup(k->arena, event.s, event.len));
 	for (size_t i = 0; i < sizeof(holders) / sizeof(*holders); i++) {
 		const char *name = arena_printf(k->arena, "%s%.*s", holders[i], STR_FMT(event));
-		uint32_t h = kbtf_find(b, 1u << KB_FUNC, str_of(name));
+		uint32_t h = kbtf_find_in(b, 1u << KB_FUNC, str_of(name), first, end);
 		const struct facts_func *names = h ? kbtf_func(b, h, 1) : NULL;
 		if (!names || names->params.n != fn->params.n)
 			continue;
@@ -230,23 +230,12 @@ static struct facts_func *raw_find(struct kern *k, struct str event)
 	return fn;
 }
 
-static const struct facts_func *facts_raw_tracepoint(struct facts *f, struct str event)
-{
-	struct kern *k = kern_of(f);
-	struct facts_func *fn = map_get(&k->raws, event);
-	if (!fn) {
-		fn = raw_find(k, event);
-		if (fn)
-			map_put(k->arena, &k->raws, fn->name, fn);
-	}
-	return fn;
-}
-
 /* -- modules: their BTF is appended to the kernel's when one of their functions is asked for -- */
 
 struct kern_module {
-	uint32_t first, end, shift; /* ids of its types; first == end: none */
-	struct map funcs;
+	struct str name;
+	uint32_t first, end, shift; /* ids of its types; end == 0: none */
+	struct map funcs, raws;
 };
 
 static struct kern_module *facts_module(struct kern *k, struct str name)
@@ -258,6 +247,7 @@ static struct kern_module *facts_module(struct kern *k, struct str name)
 		return m;
 	m = arena_new(k->arena, struct kern_module);
 	struct str key = { arena_strndup(k->arena, name.s, name.len), name.len };
+	m->name = key;
 	map_put(k->arena, &k->modules, key, m);
 	const char *blob = k->fixture ? NULL : kern_read_file(k->arena, arena_printf(k->arena, "/sys/kernel/btf/%s", key.s), 64 << 20, &len);
 	uint32_t first = b->n;
@@ -272,25 +262,58 @@ static const struct facts_func *facts_module_function(struct kern *k, struct str
 {
 	struct kern_module *m = facts_module(k, module);
 	struct facts_func *fn = m ? map_get(&m->funcs, name) : NULL;
-	for (uint32_t id = m ? m->first : 0; m && !fn && id < m->end; id++) {
-		if (kbtf_kind(k->btf, id) != KB_FUNC || !str_is(name, kbtf_name(k->btf, id)) || !(fn = kbtf_func(k->btf, id, 0)))
-			continue;
+	uint32_t id = m && !fn && m->end ? kbtf_find_in(k->btf, 1u << KB_FUNC, name, m->first, m->end) : 0;
+	if (id && (fn = kbtf_func(k->btf, id, 0))) {
 		fn->btf_id -= m->shift;
-		fn->module = (struct str){ arena_strndup(k->arena, module.s, module.len), module.len };
+		fn->module = m->name;
 		map_put(k->arena, &m->funcs, fn->name, fn);
 	}
 	return fn;
 }
 
+static bool facts_is_kernel(struct str module)
+{
+	return !module.len || str_is(module, "vmlinux");
+}
+
+static const struct facts_func *facts_raw_tracepoint(struct facts *f, struct str module, struct str event)
+{
+	struct kern *k = kern_of(f);
+	bool own = facts_is_kernel(module);
+	struct kbtf *b = kern_btf(k);
+	struct kern_module *m = own || !b ? NULL : facts_module(k, module);
+	if (!b || (!own && (!m || !m->end)))
+		return NULL;
+	struct facts_func *fn = map_get(own ? &k->raws : &m->raws, event);
+	if (fn || !(fn = raw_find(k, event, own ? 0 : m->first, own ? b->base_n : m->end)))
+		return fn;
+	if (m) {
+		fn->btf_id -= m->shift;
+		fn->module = m->name;
+	}
+	map_put(k->arena, own ? &k->raws : &m->raws, fn->name, fn);
+	return fn;
+}
+
+static bool facts_describes(struct facts *f, struct str module, struct str name)
+{
+	struct kern *k = kern_of(f);
+	struct kbtf *b = kern_btf(k);
+	struct kern_module *m = facts_is_kernel(module) || !b ? NULL : facts_module(k, module);
+	if (!b || (!m && !facts_is_kernel(module)))
+		return false;
+	return kbtf_find_in(b, 1u << KB_FUNC, name, m ? m->first : 0, m ? m->end : b->base_n) != 0;
+}
+
 static const struct facts_func *facts_function(struct facts *f, struct str module, struct str name)
 {
 	struct kern *k = kern_of(f);
-	if (module.len && !str_is(module, "vmlinux"))
+	if (!facts_is_kernel(module))
 		return facts_module_function(k, module, name);
 	struct facts_func *fn = map_get(&k->funcs, name);
 	struct kbtf *b = fn ? NULL : kern_btf(k);
-	uint32_t id = b ? kbtf_find(b, 1u << KB_FUNC, name) : 0;
-	if (id && id < b->base_n && (fn = kbtf_func(b, id, 0))) /* those of modules are asked for by module */
+	uint32_t id = b ? kbtf_find_in(b, 1u << KB_FUNC, name, 0, b->base_n) : 0;
+	if (id && (fn = kbtf_func(b, id, 0))) /* those of modules are asked for by module */
 		map_put(k->arena, &k->funcs, fn->name, fn);
 	return fn;
 }
@@ -344,7 +367,7 @@ static void names_btf(struct kern *k, struct names *n, uint32_t kind, const char
 {
 	struct kbtf *b = kern_btf(k);
 	size_t skip = strlen(prefix);
-	for (uint32_t id = 1; b && id < b->n; id++) {
+	for (uint32_t id = 1; b && id < b->base_n; id++) {
 		if (kbtf_kind(b, id) != kind)
 			continue;
 		const char *s = kbtf_name(b, id);
@@ -406,6 +429,31 @@ static bool names_category(struct kern *k, struct names *n)
 	return true;
 }
 
+static void names_raw_symbol(void *arg, const char *module, const char *event)
+{
+	struct names *n = arg;
+	names_add(n, arena_printf(n->a, "%s:%s", module, event));
+}
+
+/* Raw tracepoints; with ':' in the pattern "module:event". Those of modules by the symbol table, where each has a function that calls its
+ * probes: their BTF would have to be read one module after the other. */
+static void names_raw(struct kern *k, struct names *n)
+{
+	const char *colon = strchr(n->pattern, ':'), *pattern = n->pattern;
+	if (!colon || str_match(arena_strndup(k->arena, pattern, (size_t)(colon - pattern)), "vmlinux")) {
+		n->pattern = colon ? colon + 1 : pattern;
+		names_btf(k, n, KB_TYPEDEF, "btf_trace_");
+		n->pattern = pattern;
+		for (uint32_t i = 0; colon && i < n->list.n; i++)
+			n->list.v[i] = arena_printf(k->arena, "vmlinux:%s", n->list.v[i]);
+	}
+	if (!colon || k->fixture || strncmp(pattern, "vmlinux:", 8) == 0)
+		return;
+	kern_symbol_address(k, "_stext");
+	if (k->syms)
+		ksyms_of_modules(k->syms, "__traceiter_", names_raw_symbol, n);
+}
+
 static void names_iter(struct kern *k, struct names *n)
 {
 	names_btf(k, n, KB_STRUCT, "bpf_iter__");
@@ -432,7 +480,7 @@ static int facts_list(struct facts *f, int provider, const char *pattern, void (
 		}
 		break;
 	case PROV_RAWTRACEPOINT:
-		names_btf(k, &n, KB_TYPEDEF, "btf_trace_");
+		names_raw(k, &n);
 		break;
 	case PROV_ITER:
 		names_iter(k, &n);
@@ -472,6 +520,10 @@ static int facts_list(struct facts *f, int provider, const char *pattern, void (
 static bool facts_has(struct facts *f, enum feature feature)
 {
 	return kern_has(kern_of(f), feature);
+}
+static bool facts_switched_off(struct facts *f, enum feature feature)
+{
+	return kern_of(f)->has[feature] == FEATURE_OFF;
 }
 static uint64_t facts_kaddr(struct facts *f, struct str symbol)
 {
@@ -522,6 +574,8 @@ static const struct facts_ops facts_ops = {
 	.tracepoint = facts_tracepoint,
 	.raw_tracepoint = facts_raw_tracepoint,
 	.function = facts_function,
+	.describes = facts_describes,
+	.switched_off = facts_switched_off,
 	.iter = facts_iter,
 	.list = facts_list,
 	.types = facts_types,

@@ -357,7 +357,7 @@ bool feature_probe(struct kern *k, enum feature f)
 
 void kern_without(struct kern *k, enum feature f)
 {
-	k->has[f] = -1;
+	k->has[f] = FEATURE_OFF;
 }
 
 bool kern_has(struct kern *k, enum feature f)

@@ -42,6 +42,7 @@ uint32_t kbtf_kind(const struct kbtf *b, uint32_t id);
 const char *kbtf_name(const struct kbtf *b, uint32_t id); /* never NULL */
 /* The first type of that name whose kind is in the set (1 << KB_...); 0 if there is none. */
 uint32_t kbtf_find(struct kbtf *b, uint32_t kinds, struct str name);
+uint32_t kbtf_find_in(struct kbtf *b, uint32_t kinds, struct str name, uint32_t first, uint32_t end); /* ids in [first, end) */
 /* The type of an id: typedefs and qualifiers stripped, structs and enums incomplete. Never NULL. */
 struct type *kbtf_make(struct kbtf *b, uint32_t id);
 bool kbtf_complete(struct kbtf *b, struct type *t);
@@ -98,6 +99,8 @@ bool ksyms_restricted(const struct ksyms *s); /* every address is hidden (kptr_r
 uint64_t ksyms_address(const struct ksyms *s, const char *name);
 const char *ksyms_name(const struct ksyms *s, uint64_t addr, uint64_t *ret_offset, const char **ret_module);
 /* Names of functions (type t, T, w, W), in order of address. */
+/* Functions of modules whose names begin so, without that beginning. */
+void ksyms_of_modules(const struct ksyms *s, const char *prefix, void (*each)(void *arg, const char *module, const char *rest), void *arg);
 int ksyms_functions(const struct ksyms *s, void (*each)(void *arg, const char *name), void *arg);
 
 /* --- syscall.c --- */
@@ -119,6 +122,7 @@ struct fixture {
 struct fixture *fixture_parse(struct arena *a, struct str text, const char **ret_err);
 
 /* --- facts.c --- */
+enum { FEATURE_OFF = -2 };
 struct kern {
 	struct facts facts; /* first: a struct facts * is a struct kern * */
 	struct arena *arena;
@@ -133,7 +137,7 @@ struct kern {
 	const char *tracefs, *tracefs_why;
 	struct ksyms *syms;
 	struct map named, events, raws, funcs;
-	int8_t has[FEAT_COUNT]; /* 0 not probed, 1 yes, -1 no */
+	int8_t has[FEAT_COUNT]; /* 0 not probed, 1 yes, -1 no, FEATURE_OFF: the user does not want it */
 };
 void facts_init(struct kern *k, struct arena *a);
 struct kbtf *kern_btf(struct kern *k); /* opened on first use; NULL when the kernel has none */

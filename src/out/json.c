@@ -146,6 +146,7 @@ static void json_verdict(struct out *o, const struct out_verdict *v)
 		buf_addf(b, "%s\"%s\": ", i ? ", " : "{", out_loss_name[i]);
 		val_json_int(b, v->n[i], false);
 	}
+	buf_addf(b, ", \"skips_counted\": %s", v->skips_unknown ? "false" : "true");
 	buf_adds(b, ", \"attach\": [");
 	for (uint32_t i = 0; i < v->attach.n; i++) {
 		if (i)

@@ -113,6 +113,7 @@ enum out_loss {
 	LOSS_USER,    /* reads of user memory that failed */
 	LOSS_KERNEL,  /* reads of kernel memory that failed */
 	LOSS_SKIP,    /* events skipped: no scratch slot (nesting) or the kernel's recursion guard */
+	LOSS_RETURN,  /* returns of kernel functions that the kernel had no room to remember the call of, or that came nested */
 	LOSS_ATTACH,  /* probes that did not attach */
 	LOSS_DIV, LOSS_BOUNDS, /* divisions by zero, indices out of bounds: results were replaced */
 	LOSS_LOOP,    /* loops that were cut short by the kernel's bound */
@@ -123,6 +124,8 @@ extern const char *const out_loss_name[LOSS_COUNT]; /* "ring_full", ...: names i
 struct out_verdict {
 	uint64_t n[LOSS_COUNT];
 	VEC(const char *) attach; /* one text each: probe and reason */
+	bool skips_unknown;       /* this kernel keeps no count of events that it skips */
+	bool verbose;             /* say that also when nothing is known to be lost */
 };
 
 struct out;

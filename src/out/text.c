@@ -10,7 +10,8 @@
 const char *const out_loss_name[LOSS_COUNT] = {
 	[LOSS_RING] = "ring_full",	   [LOSS_MAP] = "map_full",
 	[LOSS_USER] = "user_reads_failed", [LOSS_KERNEL] = "kernel_reads_failed",
-	[LOSS_SKIP] = "skipped",	   [LOSS_ATTACH] = "not_attached",
+	[LOSS_SKIP] = "skipped",	   [LOSS_RETURN] = "returns_missed",
+	[LOSS_ATTACH] = "not_attached",
 	[LOSS_DIV] = "divisions_by_zero",  [LOSS_BOUNDS] = "out_of_bounds",
 	[LOSS_LOOP] = "loops_cut",	   [LOSS_STACK] = "stacks",
 };
@@ -106,6 +107,8 @@ static const struct {
 			  "reads of kernel memory failed: their values are empty or 0" },
 	[LOSS_SKIP] = { "event was skipped: it came while another one was being handled on the same CPU (nested)",
 			"events were skipped: they came while other ones were being handled on the same CPU (nested)" },
+	[LOSS_RETURN] = { "return of a function was missed: the kernel remembers only so many calls at once (fexit has no such limit)",
+			  "returns of functions were missed: the kernel remembers only so many calls at once (fexit has no such limit)" },
 	[LOSS_ATTACH] = { "probe did not attach", "probes did not attach" },
 	[LOSS_DIV] = { "division by zero: its result is 1", "divisions by zero: their results are 1" },
 	[LOSS_BOUNDS] = { "array index was out of bounds: its result is 0",
@@ -131,6 +134,9 @@ static void text_verdict(struct out *o, const struct out_verdict *v)
 		}
 		buf_addc(&b, '\n');
 	}
+	if (v->skips_unknown && (b.len || v->verbose))
+		buf_adds(&b, "sonde: events that came while another one was being handled on the same CPU are not counted by this kernel "
+			     "(before 6.7): there may have been some\n");
 	if (b.len)
 		out_flush_err(o, b.s, b.len);
 	buf_fini(&b);

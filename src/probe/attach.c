@@ -43,7 +43,17 @@ struct attaching {
 	struct attached *ret;
 	uint32_t *cpus;
 	uint32_t n_cpus;
+	bool (*stop)(void *arg);
+	void *stop_arg;
 };
+
+/* A signal that ends us waits, or has come: it is for the session to take it; here it only means that the rest need not be attached. */
+static bool attach_interrupted(struct attaching *x)
+{
+	if (!x->ret->interrupted && x->stop && x->stop(x->stop_arg))
+		x->ret->interrupted = true;
+	return x->ret->interrupted;
+}
 
 static void attach_fail(struct attaching *x, uint32_t at, int err, const char *what)
 {
@@ -207,7 +217,7 @@ static void attach_multi_range(struct attaching *x, const struct plan_step *s, c
 		return;
 	}
 	/* Only what may lie with one place is worth it: a bad instruction, an offset; not a missing privilege or file. */
-	if (all->n > 1 && (link == -EINVAL || link == -EIO || link == -ATTACH_ENOTSUPP || link == -EILSEQ)) {
+	if (all->n > 1 && !attach_interrupted(x) && (link == -EINVAL || link == -EIO || link == -ATTACH_ENOTSUPP || link == -EILSEQ)) {
 		struct sys_uprobe_multi half = *all;
 		half.n = all->n / 2;
 		attach_multi_range(x, s, &half);
@@ -286,9 +296,10 @@ static bool attach_is_kernel_return(const struct attach_point *ap)
 	return ap->provider == PROV_KRETPROBE;
 }
 
-static void attach_kernel_link(struct attaching *x, int link)
+static void attach_kernel_link(struct attaching *x, int link, bool returns)
 {
-	vec_push(x->a, &x->ret->missing_links, link);
+	struct attach_counted c = { link, returns };
+	vec_push(x->a, &x->ret->counted, c);
 }
 
 static void attach_kprobe(struct attaching *x, const struct plan_step *s, uint32_t at)
@@ -305,7 +316,7 @@ static void attach_kprobe(struct attaching *x, const struct plan_step *s, uint32
 	}
 	x->ret->n_probes++;
 	if (x->ret->links.n > links)
-		attach_kernel_link(x, x->ret->links.v[links]);
+		attach_kernel_link(x, x->ret->links.v[links], attach_is_kernel_return(ap));
 }
 
 /* All or none, as with uprobes: halves are tried until the bad ones stand alone. */
@@ -314,11 +325,11 @@ static void attach_kprobe_range(struct attaching *x, const struct plan_step *s, 
 	int link = sys_link_kprobe_multi(x->fds[s->prog], s->attach_type, all);
 	if (link >= 0) {
 		vec_push(x->a, &x->ret->links, link);
-		attach_kernel_link(x, link);
-		x->ret->n_probes += all->n;
+		attach_kernel_link(x, link, all->ret || s->how == AM_KPROBE_SESSION);
+		x->ret->n_probes += s->how == AM_KPROBE_SESSION ? 2 * all->n : all->n;
 		return;
 	}
-	if (all->n > 1 && (link == -EINVAL || link == -ESRCH || link == -ENOENT || link == -EBUSY || link == -EADDRNOTAVAIL)) {
+	if (all->n > 1 && !attach_interrupted(x) && (link == -EINVAL || link == -ESRCH || link == -ENOENT || link == -EBUSY || link == -EADDRNOTAVAIL)) {
 		struct sys_kprobe_multi half = *all;
 		half.n = all->n / 2;
 		attach_kprobe_range(x, s, &half);
@@ -337,11 +348,12 @@ static void attach_kprobe_range(struct attaching *x, const struct plan_step *s, 
 /* The kernel's own functions by name; those of modules by address, since older kernels look no names up in modules. */
 static void attach_kprobe_multi(struct attaching *x, const struct plan_step *s)
 {
-	const char **syms = arena_array(x->a, const char *, s->attach.n);
-	uint64_t *cookies = arena_array(x->a, uint64_t, s->attach.n), *addrs = arena_array(x->a, uint64_t, s->attach.n);
+	uint32_t n = s->how == AM_KPROBE_SESSION ? s->attach.n / 2 : s->attach.n; /* of a session: the entries */
+	const char **syms = arena_array(x->a, const char *, n);
+	uint64_t *cookies = arena_array(x->a, uint64_t, n), *addrs = arena_array(x->a, uint64_t, n);
 	for (int modules = 0; modules < 2; modules++) {
 		struct sys_kprobe_multi u = { .syms = syms, .addrs = modules ? addrs : NULL, .cookies = cookies };
-		for (uint32_t i = 0; i < s->attach.n; i++) {
+		for (uint32_t i = 0; i < n; i++) {
 			const struct attach_point *ap = x->m->attaches.v[s->attach.v[i]];
 			if (ap->in_module != (modules == 1))
 				continue;
@@ -393,11 +405,13 @@ static bool attach_is_backwards(enum provider_id p)
 
 static void attach_step(struct attaching *x, const struct plan_step *s)
 {
+	if (attach_interrupted(x))
+		return;
 	if (s->how == AM_UPROBE_MULTI) {
 		attach_multi(x, s);
 		return;
 	}
-	if (s->how == AM_KPROBE_MULTI) {
+	if (s->how == AM_KPROBE_MULTI || s->how == AM_KPROBE_SESSION) {
 		attach_kprobe_multi(x, s);
 		return;
 	}
@@ -408,7 +422,7 @@ static void attach_step(struct attaching *x, const struct plan_step *s)
 			x->ret->n_probes += s->attach.n - 1;
 		return;
 	}
-	for (uint32_t k = 0; k < s->attach.n; k++) {
+	for (uint32_t k = 0; k < s->attach.n && !attach_interrupted(x); k++) {
 		uint32_t at = s->attach.v[k];
 		switch (x->m->attaches.v[at]->provider) {
 		case PROV_TRACEPOINT:
@@ -439,9 +453,9 @@ static void attach_step(struct attaching *x, const struct plan_step *s)
 }
 
 int probe_attach(struct arena *a, struct kern *k, const struct module *m, const struct plan *p, const int *prog_fds, int pid,
-		 struct attached *ret)
+		 bool (*stop)(void *arg), void *stop_arg, struct attached *ret)
 {
-	struct attaching x = { .a = a, .k = k, .m = m, .fds = prog_fds, .pid = pid, .ret = ret };
+	struct attaching x = { .a = a, .k = k, .m = m, .fds = prog_fds, .pid = pid, .ret = ret, .stop = stop, .stop_arg = stop_arg };
 	*ret = (struct attached){ 0 };
 	for (uint32_t i = 0; i < p->steps.n; i++) {
 		const struct plan_step *s = &p->steps.v[i];
@@ -455,7 +469,7 @@ int probe_attach(struct arena *a, struct kern *k, const struct module *m, const 
 		if (s->how != AM_TEST_RUN && attach_is_backwards(m->attaches.v[s->attach.v[0]]->provider))
 			attach_step(&x, s);
 	}
-	return 0;
+	return ret->interrupted ? -EINTR : 0;
 }
 
 /* -- detaching -- */
@@ -549,18 +563,18 @@ static bool attach_leave(const int *fds, uint32_t n)
 	return WIFEXITED(status) && WEXITSTATUS(status) == 127;
 }
 
-uint64_t probe_missed(const struct attached *at)
+void probe_count_missed(struct attached *at)
 {
-	uint64_t n = at->missed;
-	for (uint32_t i = 0; i < at->missing_links.n; i++)
-		n += sys_link_missed(at->missing_links.v[i]);
-	return n;
+	for (uint32_t i = 0; i < at->counted.n; i++) {
+		const struct attach_counted *c = &at->counted.v[i];
+		*(c->returns ? &at->missed_returns : &at->missed) += sys_link_missed(c->link);
+	}
+	at->counted.n = 0;
 }
 
 void probe_detach(struct attached *at)
 {
-	at->missed = probe_missed(at);
-	at->missing_links.n = 0;
+	probe_count_missed(at);
 	attach_close(at->iter_links.v, at->iter_links.n);
 	attach_close(at->links.v, at->links.n);
 	attach_close(at->events.v, at->events.n);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * fentry and fexit: entry and return of a function that BTF describes, by a trampoline: arguments and return value by name and with their
- * types. A program is loaded for one function; a wildcard makes one for each.
+ * types. A program is loaded for one function; a wildcard makes one for each that the kernel takes, which is tried.
  *
  * `args` are the words of the context, one for each argument. Pointers to structures among them are trusted: the program loads from
  * them directly. At fexit the word behind them is the return value; the arguments are those that the function was called with.
@@ -26,7 +26,8 @@ static void fentry_place(void *arg, struct attach_point *ap)
 	struct fentry *x = arg;
 	struct facts *f = x->env->facts;
 	const struct facts_func *fn = function_of(f, ap);
-	const char *why = !fn ? "BTF does not describe it" : f->ops->fentry_refusal ? f->ops->fentry_refusal(f, fn, x->p->id == PROV_FEXIT) :
+	bool too_many = x->env->max_probes && x->count > x->env->max_probes;
+	const char *why = !fn ? "BTF does not describe it" : too_many ? NULL : f->ops->fentry_refusal ? f->ops->fentry_refusal(f, fn, x->p->id == PROV_FEXIT) :
 			  f->ops->has(f, FEAT_FENTRY) ? NULL : "this kernel has no fentry";
 	if (why) {
 		x->refused = arena_printf(x->env->arena, "%.*s cannot be attached: %s", STR_FMT(ap->name), why);

@@ -196,12 +196,8 @@ static void function_match(void *arg, const char *name)
 		x->denied += counts;
 		return;
 	}
-	if (x->typed) { /* only what has types */
-		struct facts *f = x->env->facts;
-		const struct facts_func *fn = f->ops->function(f, str_of(module), str_of(name));
-		if (!fn || (f->ops->fentry_refusal && f->ops->fentry_refusal(f, fn, x->p->id == PROV_FEXIT)))
-			return;
-	}
+	if (x->typed && !x->env->facts->ops->describes(x->env->facts, str_of(module), str_of(name)))
+		return; /* only what has types */
 	function_emit(x, module, name);
 }
 

@@ -136,7 +136,8 @@ static void list_printed(struct listing *x, enum provider_id id, const char *pre
 		} else if (id == PROV_KPROBE || id == PROV_FENTRY) {
 			list_function(x, name);
 		} else if (id == PROV_RAWTRACEPOINT) {
-			const struct facts_func *fn = x->f->ops->raw_tracepoint(x->f, str_of(name));
+			const struct facts_func *fn = colon ? x->f->ops->raw_tracepoint(x->f, (struct str){ name, (uint32_t)(colon - name) },
+										    str_of(colon + 1)) : NULL;
 			for (uint32_t k = 0; fn && k < fn->params.n; k++) {
 				buf_adds(x->out, "    ");
 				list_declare(x, fn->params.v[k].type, fn->params.v[k].name.s, 0);
@@ -163,7 +164,7 @@ static void list_fentry(struct listing *x, const char *provider, const char *pat
 	kept = (struct parts_names){ .a = x->a };
 	for (uint32_t i = 0; i < names.list.n; i++) {
 		const char *name = names.list.v[i], *colon = strchr(name, ':');
-		if (colon && f->ops->function(f, (struct str){ name, (uint32_t)(colon - name) }, str_of(colon + 1)))
+		if (colon && f->ops->describes(f, (struct str){ name, (uint32_t)(colon - name) }, str_of(colon + 1)))
 			vec_push(x->a, &kept.list, name);
 	}
 	list_printed(x, PROV_FENTRY, arena_printf(x->a, "%s:", provider), &kept, "");
@@ -188,7 +189,7 @@ static void list_kernel(struct listing *x, enum provider_id id, const char *name
 		list_names(x, id, "tracepoint:", colon ? rest : arena_printf(x->a, "*:%s", rest), "");
 		break;
 	case PROV_RAWTRACEPOINT:
-		list_names(x, id, "rawtracepoint:vmlinux:", last, "");
+		list_names(x, id, "rawtracepoint:", colon ? rest : arena_printf(x->a, "*:%s", rest), "");
 		break;
 	case PROV_ITER:
 		list_names(x, id, "iter:", last, "");

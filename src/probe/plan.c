@@ -12,12 +12,21 @@
 
 const char *const attach_mechanism_name[AM_COUNT] = {
 	[AM_TEST_RUN] = "test run", [AM_PERF_LINK] = "perf event, link", [AM_PERF_IOCTL] = "perf event", [AM_RAW_LINK] = "raw tracepoint",
-	[AM_TRACING_LINK] = "BTF tracepoint", [AM_FENTRY] = "trampoline", [AM_KPROBE_MULTI] = "kprobe multi", [AM_UPROBE_MULTI] = "uprobe multi", [AM_ITER] = "iterator",
+	[AM_TRACING_LINK] = "BTF tracepoint", [AM_FENTRY] = "trampoline", [AM_KPROBE_MULTI] = "kprobe multi", [AM_KPROBE_SESSION] = "kprobe session",
+	[AM_UPROBE_MULTI] = "uprobe multi", [AM_ITER] = "iterator",
 };
 
 static bool plan_has(struct facts *f, enum feature x)
 {
 	return f && f->ops->has && f->ops->has(f, x);
+}
+
+/* Why something is not used: the kernel, or the user. */
+static const char *plan_lacks(struct facts *f, enum feature x, const char *name, const char *kernel, struct arena *a)
+{
+	if (f && f->ops->switched_off && f->ops->switched_off(f, x))
+		return arena_printf(a, "%s is switched off by --no-feature", name);
+	return kernel;
 }
 
 static void plan_perf(struct facts *f, struct plan_step *s, const char *what, struct arena *a)
@@ -42,8 +51,8 @@ static void plan_uprobe(struct facts *f, struct plan_step *s, const struct modul
 					   "one place; no events are lost to other programs, as with a perf event";
 		return;
 	}
-	plan_perf(f, s, p->attach.n > 1 ? "each place by itself: this kernel has no multi-links for uprobes (before 6.6)" :
-					  "one place; this kernel has no multi-links for uprobes (before 6.6)", a);
+	const char *why = plan_lacks(f, FEAT_UPROBE_MULTI, "uprobe_multi", "this kernel has no multi-links for uprobes (before 6.6)", a);
+	plan_perf(f, s, arena_printf(a, p->attach.n > 1 ? "each place by itself: %s" : "one place; %s", why), a);
 }
 
 /* Kernel functions that are no trampoline's: many in one link, one by a perf event. */
@@ -52,6 +61,12 @@ static void plan_kprobe(struct facts *f, struct plan_step *s, const struct modul
 	const struct attach_point *first = m->attaches.v[p->attach.v[0]];
 	const char *why = first->why && p->attach.n == 1 ? arena_printf(a, "; %s", first->why) : "";
 	bool can = plan_has(f, FEAT_KPROBE_MULTI) && first->want != WANT_KPROBE;
+	if (p->n_returns) { /* ir/lower_session.c */
+		s->how = AM_KPROBE_SESSION;
+		s->attach_type = TYPE_KPROBE_SESSION;
+		s->why = arena_printf(a, "entry and return of %u functions in one link", p->n_returns);
+		return;
+	}
 	for (uint32_t i = 0; i < p->attach.n; i++)
 		can &= !m->attaches.v[p->attach.v[i]]->offset && !m->attaches.v[p->attach.v[i]]->address;
 	if (can && (p->attach.n > 1 || first->want == WANT_MULTI)) {
@@ -61,7 +76,8 @@ static void plan_kprobe(struct facts *f, struct plan_step *s, const struct modul
 	} else if (p->attach.n > 1) {
 		plan_perf(f, s, arena_printf(a, "each place by itself: %s", first->want == WANT_KPROBE ? "as configured" :
 					     plan_has(f, FEAT_KPROBE_MULTI) ? "some are not at a function's entry" :
-					     "this kernel has no multi-links for kprobes (before 5.18)"), a);
+					     plan_lacks(f, FEAT_KPROBE_MULTI, "kprobe_multi",
+							"this kernel has no multi-links for kprobes (5.18 and later, with CONFIG_FPROBE)", a)), a);
 	} else {
 		plan_perf(f, s, arena_printf(a, "a breakpoint or the tracer's call%s", why), a);
 	}
@@ -142,6 +158,10 @@ int probe_plan_facts(struct arena *a, struct facts *f, const struct module *m, i
 		plan_program(a, f, m, p, &s);
 		for (uint32_t k = 0; k < p->attach.n; k++)
 			vec_push(a, &s.attach, p->attach.v[k]);
+		enum provider_id id = m->attaches.v[p->attach.v[0]]->provider;
+		if ((id == PROV_KPROBE || id == PROV_KRETPROBE || id == PROV_FENTRY || id == PROV_FEXIT) && s.how != AM_KPROBE_MULTI &&
+		    s.how != AM_KPROBE_SESSION)
+			ret->one_by_one += p->attach.n;
 		vec_push(a, &ret->steps, s);
 	}
 	return 0;

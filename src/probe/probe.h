@@ -23,6 +23,7 @@ enum attach_mechanism {
 	AM_TRACING_LINK, /* BTF tracepoint, fentry */
 	AM_FENTRY,       /* trampoline of a kernel function */
 	AM_KPROBE_MULTI, /* one link for many kernel functions */
+	AM_KPROBE_SESSION, /* the same for entry and return */
 	AM_UPROBE_MULTI, /* one link for many places */
 	AM_ITER,         /* iterator link, read by the session */
 	AM_COUNT
@@ -38,7 +39,10 @@ struct plan_step {
 	const char *why;
 };
 /* One step per program, in the order of module.progs. */
-struct plan { VEC(struct plan_step) steps; };
+struct plan {
+	VEC(struct plan_step) steps;
+	uint32_t one_by_one;     /* functions of the kernel that are attached each by itself: slow, and slow to be let go */
+};
 int probe_plan(struct arena *a, struct kern *k, const struct module *m, int pid, struct plan *ret);
 /* The same by facts alone (tests). */
 int probe_plan_facts(struct arena *a, struct facts *f, const struct module *m, int pid, struct plan *ret);
@@ -47,21 +51,23 @@ void probe_plan_print(const struct plan *p, const struct module *m, struct buf *
 const char *probe_pid_refusal(struct arena *a, int pid);
 
 struct attach_failure { uint32_t attach; int err; const char *why; };
+struct attach_counted { int link; bool returns; };
 struct attached {
 	VEC(int) links;          /* BPF links, in attach order */
 	VEC(int) events;         /* perf events, closed at once */
 	VEC(int) tracepoints;    /* perf events of tracepoints and kprobes, whose programs are gone with their links */
 	VEC(int) iter_links;     /* AM_ITER: to be read at start of the run */
-	VEC(int) missing_links;  /* those of `links` whose missed events the kernel counts: kernel functions */
-	uint64_t missed;         /* their sum, once detached */
+	VEC(struct attach_counted) counted; /* those of `links` whose missed events the kernel counts: kernel functions */
+	uint64_t missed, missed_returns;    /* their sums, once detached */
+	bool interrupted;        /* not all was tried */
 	uint32_t n_probes;       /* attach points that are live */
 	VEC(struct attach_failure) failures;
 };
-/* prog_fds by module.progs index. Attach order: reference 3.4. */
+/* prog_fds by module.progs index. Attach order: reference 3.4. `stop` (may be NULL) is asked between two places: -EINTR when it says so. */
 int probe_attach(struct arena *a, struct kern *k, const struct module *m, const struct plan *p, const int *prog_fds, int pid,
-		 struct attached *ret);
-/* Events that the kernel could not deliver to kernel functions' links, so far. */
-uint64_t probe_missed(const struct attached *a);
+		 bool (*stop)(void *arg), void *stop_arg, struct attached *ret);
+/* Asks the links of kernel functions for the events that the kernel could not deliver: once, before they are closed (detaching does it). */
+void probe_count_missed(struct attached *a);
 /* Closes everything; when it returns no program runs any more. Perf events, which the kernel releases one by one and slowly, may be
  * left to a process of their own (attach.c). */
 void probe_detach(struct attached *a);

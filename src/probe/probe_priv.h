@@ -9,7 +9,7 @@
 
 /* Newer than the oldest headers that we build with. */
 enum { TYPE_TRACE_RAW_TP = 23, TYPE_TRACE_FENTRY = 24, TYPE_TRACE_FEXIT = 25, TYPE_TRACE_ITER = 28, TYPE_KPROBE_MULTI = 42,
-       TYPE_UPROBE_MULTI = 48 };
+       TYPE_UPROBE_MULTI = 48, TYPE_KPROBE_SESSION = 56 };
 
 extern const struct provider provider_begin, provider_end, provider_self, provider_tracepoint, provider_rawtracepoint,
 	provider_kprobe, provider_kretprobe, provider_fentry, provider_fexit, provider_uprobe, provider_uretprobe, provider_usdt,

@@ -10,6 +10,7 @@
 
 #include "run/run.h"
 
+enum { ONE_BY_ONE_MAX = 512 };
 enum { PID_NS_INITIAL = 0xEFFFFFFC }; /* its inode: PROC_PID_INIT_INO */
 
 struct compile_dump {
@@ -120,6 +121,16 @@ static int compile_filter(struct session *s, const char *pattern)
 	return 0;
 }
 
+/* Why so, and what else. */
+static const char *compile_one_by_one(const struct session *s)
+{
+	if (s->o->without >> FEAT_KPROBE_MULTI & 1)
+		return "What attaches many at once (kprobe_multi) is switched off by --no-feature";
+	if (!kern_has(s->kern, FEAT_KPROBE_MULTI))
+		return "This kernel has nothing to attach many at once (5.18 and later, with CONFIG_FPROBE)";
+	return "kprobe and kretprobe attach many at once; fentry, fexit and attach = \"kprobe\" do not";
+}
+
 int session_compile(struct session *s, struct buf *dump)
 {
 	const uint32_t want = s->o->dump;
@@ -180,6 +191,14 @@ int session_compile(struct session *s, struct buf *dump)
 	if (err) {
 		if (!s->diags.n_errors)
 			diag_add(&s->diags, D_SYSTEM, (struct span){ 0 }, "Cannot plan the attachment", strerror(-err));
+		return -1;
+	}
+	if (s->plan.one_by_one > ONE_BY_ONE_MAX && !s->sema.config.max_probes_given) {
+		diag_add(&s->diags, D_TOO_MANY, (struct span){ 0 },
+			 arena_printf(&s->arena, "Can't attach to %u functions of the kernel one by one (at most %u): the kernel takes up to a tenth of a "
+				      "second for each, and as long to let it go. %s", s->plan.one_by_one, ONE_BY_ONE_MAX,
+				      compile_one_by_one(s)));
+		diag_hint(&s->diags, "setting max_probes (BPFTRACE_MAX_PROBES), also to its default of 1024, attaches them all the same");
 		return -1;
 	}
 	s->planned = true;

@@ -20,6 +20,13 @@ static void explain_source(struct session *s, struct span span, struct buf *out)
 	buf_adds(out, n > 200 ? "...\n" : "\n");
 }
 
+static bool explain_same_line(struct session *s, struct span x, struct span y)
+{
+	const struct source *sx, *sy;
+	uint32_t line_x, line_y, col;
+	return diag_locate(&s->diags, x.lo, &sx, &line_x, &col) && diag_locate(&s->diags, y.lo, &sy, &line_y, &col) && sx == sy && line_x == line_y;
+}
+
 static void explain_attach(struct session *s, uint32_t prog, struct buf *out)
 {
 	enum { SHOWN = 3 };
@@ -48,10 +55,12 @@ void explain_print(struct session *s, struct buf *out)
 		for (uint32_t j = 0; j < c->subprogs.n; j++)
 			stack += c->subprogs.v[j].stack;
 		explain_source(s, s->module.progs.v[i].span, out);
+		if (s->module.progs.v[i].n_returns && !explain_same_line(s, s->module.progs.v[i].span, s->module.progs.v[i].return_span))
+			explain_source(s, s->module.progs.v[i].return_span, out);
 		explain_attach(s, i, out);
 		buf_addf(out, "  code     %u instructions, %u spills, %u bytes of stack", c->insns.n, c->n_spills, stack);
 		if (c->subprogs.n > 1)
-			buf_addf(out, ", %u callbacks", c->subprogs.n - 1);
+			buf_addf(out, ", %u %s", c->subprogs.n - 1, s->module.progs.v[i].n_returns ? "functions" : "callbacks");
 		buf_addc(out, '\n');
 		struct sys_prog_info info = { 0 };
 		if (s->prog_fds && s->prog_fds[i] >= 0 && !sys_prog_info(s->prog_fds[i], &info)) {

@@ -182,13 +182,27 @@ static void session_ready(struct session *s)
 	}
 }
 
+/* Attaching many functions one by one takes seconds. */
+static bool session_interrupted(void *arg)
+{
+	(void)arg;
+	return signals_stop();
+}
+
 static int session_attach(struct session *s)
 {
 	int err = cost_open(s);
 	if (err)
 		return session_refused(s, "Cannot keep --max-cost: no run-time statistics of BPF programs", err);
 	s->mmaps = s->procs ? mmaps_open(s) : NULL; /* before the first stack */
-	err = probe_attach(&s->arena, s->kern, &s->module, &s->plan, s->prog_fds, s->pid, &s->attached);
+	err = probe_attach(&s->arena, s->kern, &s->module, &s->plan, s->prog_fds, s->pid, session_interrupted, NULL, &s->attached);
+	if (err == -EINTR) {
+		diag_add(&s->diags, D_SYSTEM, (struct span){ 0 }, "Interrupted while attaching",
+			 arena_printf(&s->arena, "%u of %u probes were attached", s->attached.n_probes, s->module.attaches.n));
+		session_report(s);
+		s->status = 1;
+		return err;
+	}
 	err = session_judge_attach(s, err);
 	if (err || s->o->dry_run)
 		return err;

@@ -26,6 +26,17 @@ uint64_t verdict_lost(const struct session *s)
 	return verdict_sum(s, CW_RING_FULL);
 }
 
+/* Older kernels (before 6.7) skip a program of an event while another runs on that CPU, and keep no count of it. */
+static bool verdict_skips_unknown(struct session *s)
+{
+	for (uint32_t i = 0; i < s->plan.steps.n; i++) {
+		enum attach_mechanism how = s->plan.steps.v[i].how;
+		if (how == AM_PERF_LINK || how == AM_PERF_IOCTL || how == AM_KPROBE_MULTI)
+			return !kern_has(s->kern, FEAT_SKIP_COUNT);
+	}
+	return false;
+}
+
 void verdict_print(struct session *s)
 {
 	static const uint8_t words[LOSS_COUNT] = {
@@ -41,7 +52,11 @@ void verdict_print(struct session *s)
 		if (s->prog_fds[i] >= 0 && !sys_prog_info(s->prog_fds[i], &info))
 			v.n[LOSS_SKIP] += info.recursion_misses;
 	}
-	v.n[LOSS_SKIP] += probe_missed(&s->attached);
+	probe_count_missed(&s->attached);
+	v.n[LOSS_SKIP] += s->attached.missed;
+	v.n[LOSS_RETURN] = s->attached.missed_returns;
+	v.skips_unknown = verdict_skips_unknown(s);
+	v.verbose = s->o->verbose;
 	if (s->sema.config.missing_probes != 2) {
 		v.n[LOSS_ATTACH] = s->attached.failures.n;
 		for (uint32_t i = 0; i < s->attached.failures.n; i++) {

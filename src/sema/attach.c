@@ -217,6 +217,7 @@ static bool attach_expand(struct sema_ctx *c, struct node *at, struct str raw, i
 	}
 	c->env->prov.missing_probes = missing;
 	c->env->prov.attach = (enum attach_want)c->s->config.attach;
+	c->env->prov.max_probes = c->s->config.max_probes;
 	return x->p->expand(x->p, &c->env->prov, parts + 1, n - 1, at->span, attach_collect, x) >= 0 && c->d->n_errors == errors;
 }
 

@@ -156,6 +156,7 @@ bool sema_config_set(struct sema_config *c, struct diags *d, struct str key, str
 		int v;
 		switch (config_rows[i].type) {
 		case CFG_U32:
+			c->max_probes_given |= p == &c->max_probes;
 			return config_number(d, span, key, value, p);
 		case CFG_BOOL:
 			if (!config_choice(d, span, key, value, bools, 4, &v, "Invalid bool value: valid values are true, false, 1 or 0."))

@@ -37,18 +37,21 @@ struct facts_ops {
 	/* Fields of a tracepoint's record as a T_STRUCT named "tracepoint:cat:event_args"; offsets within the record.
 	 * Without common_ fields. NULL if there is none. ret_id: the event's numeric id. */
 	struct type *(*tracepoint)(struct facts *, struct str category, struct str event, uint64_t *ret_id);
-	/* Arguments of a raw tracepoint (btf_trace_<event>), without the leading data pointer. */
-	const struct facts_func *(*raw_tracepoint)(struct facts *, struct str event);
+	/* Arguments of a raw tracepoint (btf_trace_<event>), without the leading data pointer. module: empty or "vmlinux" for the kernel itself. */
+	const struct facts_func *(*raw_tracepoint)(struct facts *, struct str module, struct str event);
 	/* A kernel function by BTF. module: empty or "vmlinux" for the kernel itself. */
 	const struct facts_func *(*function)(struct facts *, struct str module, struct str name);
+	/* Would `function` find it? Much cheaper, for lists. */
+	bool (*describes)(struct facts *, struct str module, struct str name);
 	/* The context struct of an iterator ("task" -> bpf_iter__task) and the BTF id of its bpf_iter_task function. */
 	struct type *(*iter)(struct facts *, struct str name, uint32_t *ret_btf_id);
 	/* Names that match; provider-specific: "cat:event" for tracepoints, functions for kprobe, or "module:function" when the pattern has a
-	 * colon ("vmlinux" being the kernel itself), ... Calls `each` for every match. */
+	 * colon ("vmlinux" being the kernel itself), raw tracepoints likewise, ... Calls `each` for every match. */
 	int (*list)(struct facts *, int provider, const char *pattern, void (*each)(void *arg, const char *name), void *arg);
 	/* Names of the types of one kind ('s', 'u', 'e') that match, each once. May be NULL. */
 	void (*types)(struct facts *, char keyword, const char *pattern, void (*each)(void *arg, const char *name), void *arg);
 	bool (*has)(struct facts *, enum feature);
+	bool (*switched_off)(struct facts *, enum feature); /* by the user, not by the kernel. May be NULL. */
 	uint64_t (*kaddr)(struct facts *, struct str symbol); /* 0 if unknown */
 	/* The id of the cgroup (a directory of cgroup v2), as `cgroup` gives it; 0 if there is none. May be NULL. */
 	uint64_t (*cgroup)(struct facts *, struct str path);

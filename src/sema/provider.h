@@ -100,6 +100,7 @@ struct provider_env {
 	bool unsafe;
 	int missing_probes;  /* 0 error, 1 warn, 2 ignore */
 	enum attach_want attach;
+	uint32_t max_probes; /* more than these will be refused: no need to look at them closely. 0 = no bound */
 	void *impl;          /* probe/'s own context (symbol readers), may be NULL */
 };
 typedef void attach_each(void *arg, struct attach_point *ap);

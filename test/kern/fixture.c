@@ -146,10 +146,10 @@ static void test_events(struct facts *f)
 	struct type *task = type_field(t, STR("task"), NULL)->type->elem;
 	CHECK(&c, task == f->ops->type(f, 's', STR("task_struct")) && f->ops->complete(f, task) && task->fields.n > 20);
 
-	const struct facts_func *fn = f->ops->raw_tracepoint(f, STR("sched_switch"));
+	const struct facts_func *fn = f->ops->raw_tracepoint(f, STR(""), STR("sched_switch"));
 	CHECK(&c, fn && fn->params.n == 4 && str_is(fn->params.v[1].name, "prev") && str_is(fn->params.v[3].name, "prev_state"));
-	CHECK(&c, fn == f->ops->raw_tracepoint(f, STR("sched_switch")));
-	CHECK(&c, !f->ops->raw_tracepoint(f, STR("sched_swatch")));
+	CHECK(&c, fn == f->ops->raw_tracepoint(f, STR(""), STR("sched_switch")));
+	CHECK(&c, !f->ops->raw_tracepoint(f, STR(""), STR("sched_swatch")));
 	fn = f->ops->function(f, (struct str){ 0 }, STR("vfs_read"));
 	CHECK(&c, fn && fn->params.n == 4 && str_is(fn->params.v[0].name, "file") && fn->ret->size == 8 && fn->btf_id);
 	CHECK(&c, !f->ops->function(f, STR("some_module"), STR("vfs_read")));

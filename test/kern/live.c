@@ -108,7 +108,7 @@ static void test_btf(struct kern *k, struct kbtf *b)
 	struct type *t = f->ops->type(f, 's', STR("task_struct"));
 	const struct field *pid = t && f->ops->complete(f, t) ? type_field(t, STR("pid"), NULL) : NULL;
 	CHECK(&c, pid && pid->type->size == 4 && pid->type->is_signed);
-	const struct facts_func *fn = f->ops->raw_tracepoint(f, STR("sched_switch"));
+	const struct facts_func *fn = f->ops->raw_tracepoint(f, STR(""), STR("sched_switch"));
 	CHECK(&c, fn && fn->params.n >= 3 && str_is(fn->params.v[1].name, "prev") && str_is(fn->params.v[2].name, "next"));
 	btf__free(oracle);
 }

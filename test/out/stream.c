@@ -255,6 +255,7 @@ static void verdict(void)
 	     "sonde: 2 reads of user memory failed: their values are empty or 0\n"
 	     "sonde: 2 reads of kernel memory failed: their values are empty or 0\n"
 	     "sonde: 2 events were skipped: they came while other ones were being handled on the same CPU (nested)\n"
+	     "sonde: 2 returns of functions were missed: the kernel remembers only so many calls at once (fexit has no such limit)\n"
 	     "sonde: 2 probes did not attach:\nsonde:   kprobe:x\\x1b: Permission denied\nsonde:   uprobe:y: no such "
 	     "symbol\n"
 	     "sonde: 2 divisions by zero: their results are 1\n"
@@ -262,11 +263,22 @@ static void verdict(void)
 	     "sonde: 2 loops were cut short: the kernel bounds how long a loop may run\n"
 	     "sonde: 2 stacks were lost: they could not be walked, or there were too many different ones (raise max_map_keys)\n");
 	v.n[LOSS_MAP] = 84;
+	struct out_verdict unknown = { .n = { [LOSS_SKIP] = 1 }, .skips_unknown = true }, silent = { .skips_unknown = true };
+	t.o.ops->verdict(&t.o, &silent);
+	take(&t, "nothing known, nothing said", "", "");
+	silent.verbose = true;
+	t.o.ops->verdict(&t.o, &silent);
+	take(&t, "nothing known, but asked", "", "sonde: events that came while another one was being handled on the same CPU are not counted by "
+	     "this kernel (before 6.7): there may have been some\n");
+	t.o.ops->verdict(&t.o, &unknown);
+	take(&t, "one known, others perhaps", "", "sonde: 1 event was skipped: it came while another one was being handled on the same CPU (nested)\n"
+	     "sonde: events that came while another one was being handled on the same CPU are not counted by this kernel (before 6.7): there may "
+	     "have been some\n");
 	j.o.ops->verdict(&j.o, &v);
 	take(&j, "everything, JSON",
 	     "{\"type\": \"verdict\", \"data\": {\"ring_full\": 2, \"map_full\": 84, \"user_reads_failed\": 2, "
 	     "\"kernel_reads_failed\": 2, "
-	     "\"skipped\": 2, \"not_attached\": 2, \"divisions_by_zero\": 2, \"out_of_bounds\": 2, \"loops_cut\": 2, \"stacks\": 2, "
+	     "\"skipped\": 2, \"returns_missed\": 2, \"not_attached\": 2, \"divisions_by_zero\": 2, \"out_of_bounds\": 2, \"loops_cut\": 2, \"stacks\": 2, \"skips_counted\": true, "
 	     "\"attach\": [\"kprobe:x\\u001b: Permission denied\",\"uprobe:y: no such symbol\"]}}\n",
 	     "");
 	stop(&t);

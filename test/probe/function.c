@@ -171,7 +171,7 @@ static void test_lacking(struct world *w)
 	expect(w, "kprobe:vfs_read { @ = arg1 }", "kprobe:vfs_read" PERF("not fentry: this kernel has no fentry"));
 	w->mine.has = lacks_multi;
 	expect(w, "kprobe:vfs_read,kprobe:vfs_write { @ = count() }",
-	       "kprobe:vfs_read and 1 more: perf event, link (each place by itself: this kernel has no multi-links for kprobes (before 5.18))\n");
+	       "kprobe:vfs_read and 1 more: perf event, link (each place by itself: this kernel has no multi-links for kprobes (5.18 and later, with CONFIG_FPROBE))\n");
 	w->mine.has = lacks_btf;
 	expect(w, "kprobe:vfs_read { @ = arg1 }", "kprobe:vfs_read" PERF("not fentry: this kernel has no BTF"));
 	expect(w, "kprobe:vfs_read { @ = args.count }",
