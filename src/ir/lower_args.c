@@ -33,6 +33,8 @@ ref lower_raw_arg(struct lower *l, const struct field *f, const struct type *t)
 {
 	if (!l->cl->provider->typed)
 		return lower_word_value(l, lower_register_word(l, f->offset / 8), f->type);
+	if (l->cl->provider->args_by_helper)
+		return lower_word_value(l, lower_func_arg(l, f->offset / 8), f->type);
 	bool btf = t->kind == T_PTR && t->as == AS_BTF;
 	ref v = ir_load(LB, btf ? TY_BTF : TY_I64, 8, false, lower_ctx(l), f->offset);
 	return btf ? v : lower_word_value(l, v, f->type);

@@ -62,14 +62,19 @@ ref lower_stack_pointer(struct lower *l)
 
 /* What a breakpoint's program would read from a register, in a trampoline's: by a helper, since the words of its context have
  * types, and with pointers the verifier allows no arithmetic. */
-static ref lower_func_word(struct lower *l, const struct node *n)
+ref lower_func_arg(struct lower *l, int64_t n)
 {
 	ref p = ir_slot(LB, func_slot(l->b.f, 8, 8, "word"));
 	ir_zero(LB, p, 0, 8, 8);
-	if (n->builtin == B_ARGN)
-		ir_call(LB, TY_I64, H_get_func_arg, 3, lower_ctx(l), ir_const(LB, n->ival), p);
-	else
-		ir_call(LB, TY_I64, H_get_func_ret, 2, lower_ctx(l), p);
+	ir_call(LB, TY_I64, H_get_func_arg, 3, lower_ctx(l), ir_const(LB, n), p);
+	return ir_load(LB, TY_I64, 8, false, p, 0);
+}
+
+static ref lower_func_ret(struct lower *l)
+{
+	ref p = ir_slot(LB, func_slot(l->b.f, 8, 8, "word"));
+	ir_zero(LB, p, 0, 8, 8);
+	ir_call(LB, TY_I64, H_get_func_ret, 2, lower_ctx(l), p);
 	return ir_load(LB, TY_I64, 8, false, p, 0);
 }
 
@@ -83,7 +88,7 @@ static ref lower_argn(struct lower *l, const struct node *n)
 	if (l->cl->provider->id == PROV_USDT)
 		return lower_usdt_arg(l, n->ival);
 	if (l->cl->provider->typed && !(l->cl->provider->access & ACC_ARGN_CTX))
-		return lower_func_word(l, n);
+		return lower_func_arg(l, n->ival);
 	if (l->cl->provider->access & ACC_ARGN_CTX)
 		return lower_reg(l, n->ival * 8);
 	return lower_register_word(l, n->ival < 0 ? ~0u : (uint32_t)n->ival);
@@ -92,7 +97,7 @@ static ref lower_argn(struct lower *l, const struct node *n)
 static ref lower_retval(struct lower *l, const struct node *n)
 {
 	if (l->cl->provider->typed && !(l->cl->provider->access & ACC_RETVAL_CTX))
-		return lower_extend(l, lower_func_word(l, n), n->type);
+		return lower_extend(l, lower_func_ret(l), n->type);
 	if (!(l->cl->provider->access & ACC_RETVAL_CTX))
 		return lower_word_value(l, lower_reg(l, REG_RET), n->type);
 	/* fexit: the word behind the arguments */

@@ -167,6 +167,7 @@ bool lower_is_grouped(struct lower *l, const struct clause *cl);
 /* Programs for those places of the clause that one raw tracepoint can serve; marks them in `done`. */
 void lower_groups(struct lower *l, const struct clause *cl, const uint32_t *index, bool *done);
 void lower_group_tests(struct lower *l, uint32_t leave); /* emits the choice of the attach point */
+ref lower_func_arg(struct lower *l, int64_t n); /* lower_call.c: argument n of the traced function, in a trampoline */
 /* lower_session.c */
 ref lower_cookie(struct lower *l); /* the index of the attach point that the event is of */
 uint32_t lower_session_partner(struct lower *l, uint32_t clause, const bool *taken); /* a later clause, or ~0u */

@@ -251,7 +251,7 @@ static struct kern_module *facts_module(struct kern *k, struct str name)
 	map_put(k->arena, &k->modules, key, m);
 	const char *blob = k->fixture ? NULL : kern_read_file(k->arena, arena_printf(k->arena, "/sys/kernel/btf/%s", key.s), 64 << 20, &len);
 	uint32_t first = b->n;
-	if (blob && kbtf_append(b, blob, len, &m->shift)) {
+	if (blob && kbtf_append(b, blob, len, false, &m->shift)) {
 		m->first = first;
 		m->end = b->n;
 	}
@@ -567,6 +567,12 @@ static const char *facts_fentry_refusal(struct facts *f, const struct facts_func
 	return k->fixture ? NULL : fentry_trial(fn, at_return);
 }
 
+static const char *facts_program_refusal(struct facts *f, const struct facts_program *p, bool at_return)
+{
+	struct kern *k = kern_of(f);
+	return kern_has(k, FEAT_FENTRY) ? program_trial(p, at_return) : fentry_refusal(k);
+}
+
 static const struct facts_ops facts_ops = {
 	.type = facts_type,
 	.complete = facts_complete,
@@ -585,6 +591,9 @@ static const struct facts_ops facts_ops = {
 	.syscall = facts_syscall,
 	.traceable = facts_traceable,
 	.fentry_refusal = facts_fentry_refusal,
+	.programs = facts_programs,
+	.program_function = facts_program_function,
+	.program_refusal = facts_program_refusal,
 };
 
 void facts_init(struct kern *k, struct arena *a)

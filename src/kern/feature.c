@@ -206,6 +206,28 @@ const char *fentry_trial(const struct facts_func *fn, bool at_return)
 	return "the kernel takes no fentry program there";
 }
 
+const char *program_trial(const struct facts_program *p, bool at_return)
+{
+	const struct bpf_insn insns[] = { MOV(BPF_REG_0, 0), EXIT };
+	char log[1024];
+	int target = sys_prog_get(p->id);
+	if (target < 0)
+		return "the program is gone";
+	struct sys_prog s = { .type = PROG_TRACING, .expected_attach_type = at_return ? TRACE_FEXIT : TRACE_FENTRY, .attach_btf_id = p->type,
+			      .attach_btf_fd = target, .name = "probe", .license = "GPL", .insns = insns, .n_insns = 2, .log = log,
+			      .log_size = sizeof(log), .log_level = 1 };
+	log[0] = 0;
+	int fd = sys_prog_load(&s);
+	close(target);
+	if (closes(fd))
+		return NULL;
+	if (strstr(log, "ecursive") || strstr(log, "nest"))
+		return "the kernel takes no program on one that traces others";
+	if (strstr(log, "JIT") || strstr(log, "jit"))
+		return "the program is interpreted, not compiled";
+	return "the kernel takes no program there";
+}
+
 static bool has_func_arg(struct kern *k)
 {
 	struct kbtf *b = kern_btf(k);

@@ -56,8 +56,12 @@ int64_t kbtf_extra(uint32_t info); /* bytes that follow a record's head; negativ
 bool kbtf_reindex(struct kbtf *b, const struct kbtf *before); /* types and strings have grown; false: damaged */
 
 /* --- split.c: modules --- */
-/* The types of a module behind those that are there: their ids are the module's own plus *ret_shift. False: damaged. */
-bool kbtf_append(struct kbtf *b, const void *blob, size_t len, uint32_t *ret_shift);
+/* The types of a module, or of BTF that is whole by itself, behind those that are there: their ids are its own plus *ret_shift. False: damaged. */
+bool kbtf_append(struct kbtf *b, const void *blob, size_t len, bool by_itself, uint32_t *ret_shift);
+
+/* --- program.c: BPF programs --- */
+int facts_programs(struct facts *f, void (*each)(void *arg, const struct facts_program *), void *arg);
+const struct facts_func *facts_program_function(struct facts *f, const struct facts_program *p);
 
 /* --- function.c: functions that can be traced --- */
 struct kfunc {
@@ -133,6 +137,7 @@ struct kern {
 	bool btf_tried, tracefs_tried, syms_tried, kfuncs_tried;
 	struct kfuncs *kfuncs;
 	const char *traceable; /* the file to read instead of tracefs' list, or NULL */
+	struct map programs; /* number of a BTF object -> struct kern_program */
 	struct map modules; /* name -> struct kern_module, whose BTF has been appended or is not to be had */
 	const char *tracefs, *tracefs_why;
 	struct ksyms *syms;
@@ -144,6 +149,8 @@ struct kbtf *kern_btf(struct kern *k); /* opened on first use; NULL when the ker
 bool feature_probe(struct kern *k, enum feature f);
 const char *fentry_refusal(struct kern *k);                                     /* feature.c: why there is none at all */
 const char *fentry_trial(const struct facts_func *fn, bool at_return); /* feature.c: NULL, or why not this function */
+
+const char *program_trial(const struct facts_program *p, bool at_return); /* the same for a function of a BPF program */
 
 /* A whole small file (procfs, sysfs, tracefs: no size known) into memory, NUL-terminated. NULL if unreadable or longer than max. */
 char *kern_read_file(struct arena *a, const char *path, size_t max, size_t *ret_len);

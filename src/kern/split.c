@@ -8,6 +8,8 @@
  * each module that is asked for. Types made before stay what they are. The kernel knows a function of the module
  * by its number there: the one here less `shift`.
  *
+ * The BTF of a BPF program is whole: it continues nothing, and is appended in the same way with all of its numbers moved.
+ *
  * Numbers beyond all types, in a damaged file, stay so: kbtf_rec() refuses them.
  */
 #include "kern/kern_priv.h"
@@ -79,7 +81,7 @@ static void split_record(unsigned char *p, const struct moving *m)
 	}
 }
 
-bool kbtf_append(struct kbtf *b, const void *blob, size_t len, uint32_t *ret_shift)
+bool kbtf_append(struct kbtf *b, const void *blob, size_t len, bool by_itself, uint32_t *ret_shift)
 {
 	const unsigned char *p = blob;
 	if (len < HEADER_LEN || len > WHOLE_MAX || (p[0] | p[1] << 8) != MAGIC)
@@ -89,6 +91,8 @@ bool kbtf_append(struct kbtf *b, const void *blob, size_t len, uint32_t *ret_shi
 	    p[hdr + str_off + str_len - 1] || b->types_len + type_len > WHOLE_MAX || b->strs_len + str_len > WHOLE_MAX)
 		return false;
 	struct moving m = { .first_id = b->base_n, .first_str = b->base_strs, .by_id = b->n - b->base_n, .by_str = b->strs_len - b->base_strs };
+	if (by_itself) /* its own numbers begin at 1, its strings behind the empty one */
+		m = (struct moving){ .first_id = 1, .first_str = 1, .by_id = b->n - 1, .by_str = b->strs_len };
 	unsigned char *types = arena_alloc(b->arena, b->types_len + type_len);
 	char *strs = arena_alloc(b->arena, b->strs_len + str_len);
 	memcpy(types, b->types, b->types_len);

@@ -26,7 +26,7 @@
 /* Numbers that older headers do not know. */
 enum {
 	CMD_MAP_CREATE = 0, CMD_MAP_LOOKUP = 1, CMD_MAP_UPDATE = 2, CMD_MAP_DELETE = 3, CMD_MAP_NEXT_KEY = 4, CMD_PROG_LOAD = 5,
-	CMD_TEST_RUN = 10, CMD_INFO_BY_FD = 15, CMD_BTF_BY_ID = 19, CMD_BTF_NEXT_ID = 23, CMD_RAW_TRACEPOINT_OPEN = 17, CMD_BTF_LOAD = 18, CMD_LOOKUP_BATCH = 24,
+	CMD_TEST_RUN = 10, CMD_INFO_BY_FD = 15, CMD_PROG_NEXT_ID = 11, CMD_PROG_BY_ID = 13, CMD_BTF_BY_ID = 19, CMD_BTF_NEXT_ID = 23, CMD_RAW_TRACEPOINT_OPEN = 17, CMD_BTF_LOAD = 18, CMD_LOOKUP_BATCH = 24,
 	CMD_DELETE_BATCH = 27, CMD_LINK_CREATE = 28, CMD_ENABLE_STATS = 32, CMD_ITER_CREATE = 33,
 	ATTACH_TRACE_ITER = 28, ATTACH_PERF_EVENT = 41, ATTACH_UPROBE_MULTI = 48, UPROBE_MULTI_RETURN = 1, KPROBE_MULTI_RETURN = 1,
 };
@@ -342,6 +342,63 @@ int sys_btf_module(const char *name)
 			return fd;
 		close(fd);
 	}
+}
+
+int sys_prog_next(uint32_t after, uint32_t *ret_id)
+{
+	union sys_attr a = { .next = { .id = after } };
+	int r = sys_bpf(CMD_PROG_NEXT_ID, &a, UPTO(next));
+	*ret_id = a.next.next;
+	return r < 0 ? r : 0;
+}
+
+int sys_prog_get(uint32_t id)
+{
+	union sys_attr a = { .next = { .id = id } };
+	return sys_bpf(CMD_PROG_BY_ID, &a, UPTO(next));
+}
+
+int sys_prog_functions(int fd, char ret_name[16], uint32_t *ret_btf, uint32_t *ret_types, uint32_t *n)
+{
+	/* struct bpf_prog_info by offset, as above; the functions are an array of struct bpf_func_info. */
+	enum { NAME = 64, BTF = 128, REC = 132, FUNCS = 136, N_FUNCS = 144, LEN = 224, ROOM = 256 };
+	_Alignas(8) unsigned char info[LEN] = { 0 };
+	struct { uint32_t insn, type; } funcs[ROOM];
+	uint32_t room = *n < ROOM ? *n : ROOM, rec = sizeof(funcs[0]);
+	uint64_t at = ptr64(funcs);
+	union sys_attr a = { .info = { .fd = (uint32_t)fd, .len = LEN, .info = ptr64(info) } };
+	memcpy(info + REC, &rec, 4);
+	memcpy(info + FUNCS, &at, 8);
+	memcpy(info + N_FUNCS, &room, 4);
+	int r = sys_bpf(CMD_INFO_BY_FD, &a, UPTO(info));
+	if (r < 0)
+		return r;
+	memcpy(ret_name, info + NAME, 15);
+	ret_name[15] = 0;
+	memcpy(ret_btf, info + BTF, 4);
+	memcpy(n, info + N_FUNCS, 4);
+	*n = *n < room ? *n : room;
+	for (uint32_t i = 0; i < *n; i++)
+		ret_types[i] = funcs[i].type;
+	return 0;
+}
+_Static_assert(offsetof(struct bpf_prog_info, name) == 64 && offsetof(struct bpf_prog_info, btf_id) == 128 &&
+	       offsetof(struct bpf_prog_info, func_info) == 136 && offsetof(struct bpf_prog_info, nr_func_info) == 144,
+	       "layout of struct bpf_prog_info");
+
+int sys_btf_get(uint32_t id)
+{
+	union sys_attr a = { .next = { .id = id } };
+	return sys_bpf(CMD_BTF_BY_ID, &a, UPTO(next));
+}
+
+int sys_btf_data(int fd, void *data, uint32_t *len)
+{
+	struct { uint64_t btf; uint32_t size, id; } info = { .btf = ptr64(data), .size = *len };
+	union sys_attr a = { .info = { .fd = (uint32_t)fd, .len = sizeof(info), .info = ptr64(&info) } };
+	int r = sys_bpf(CMD_INFO_BY_FD, &a, UPTO(info));
+	*len = info.size;
+	return r < 0 ? r : 0;
 }
 
 int sys_iter_create(int link_fd)

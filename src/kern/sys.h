@@ -60,6 +60,12 @@ int sys_link_kprobe_multi(int prog_fd, uint32_t attach_type, const struct sys_kp
 uint64_t sys_link_missed(int link_fd);
 /* The BTF object of a loaded module: what programs on its functions are loaded with. */
 int sys_btf_module(const char *name);
+/* BPF programs: the next one's number (-ENOENT: no more), a descriptor, its functions' types in its own BTF object (0: it has none). *n in: room. */
+int sys_prog_next(uint32_t after, uint32_t *ret_id);
+int sys_prog_get(uint32_t id);
+int sys_prog_functions(int fd, char ret_name[16], uint32_t *ret_btf, uint32_t *ret_types, uint32_t *n);
+int sys_btf_get(uint32_t id);
+int sys_btf_data(int fd, void *data, uint32_t *len); /* *len in: room, or 0; out: what there is */
 int sys_iter_create(int link_fd);
 int sys_perf_set_bpf(int perf_fd, int prog_fd);                      /* PERF_EVENT_IOC_SET_BPF + ENABLE, before perf links */
 /* Perf events are made disabled; sys_link_perf() or sys_perf_set_bpf() enables them. */

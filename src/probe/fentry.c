@@ -43,6 +43,10 @@ static int fentry_expand(const struct provider *p, struct provider_env *env, con
 			 attach_each *each, void *arg)
 {
 	struct fentry x = { .each = each, .arg = arg, .p = p, .env = env };
+	if (n >= 1 && str_is(parts[0], "bpf"))
+		return program_expand(p, env, parts, n, span, each, arg);
+	if (n == 3)
+		return parts_bad(env, span, "Only the 'bpf' variant of this probe supports 4 arguments");
 	int r = function_expand(p, env, parts, n, span, fentry_place, &x);
 	if (r <= 0)
 		return r;
@@ -60,6 +64,8 @@ static int fentry_expand(const struct provider *p, struct provider_env *env, con
 
 static bool fentry_load(const struct provider *p, struct provider_env *env, struct attach_point *ap)
 {
+	if (ap->program.id) /* its own provider asks for what it needs */
+		return false;
 	const struct facts_func *fn = function_of(env->facts, ap);
 	if (!fn)
 		return false;
@@ -75,10 +81,10 @@ static bool fentry_load(const struct provider *p, struct provider_env *env, stru
 const struct provider provider_fentry = {
 	.id = PROV_FENTRY, .name = "fentry", .aliases = "f kfunc", .doc = "kernel function entry, typed",
 	.prog_type = BPF_PROG_TYPE_TRACING, .attach_type = TYPE_TRACE_FENTRY, .access = ACC_ARGS | ACC_FUNC, .ptr_as = AS_KERNEL,
-	.typed = true, .expand = fentry_expand, .load_args = fentry_load,
+	.typed = true, .expand = fentry_expand, .load_args = fentry_load, .better = program_better,
 };
 const struct provider provider_fexit = {
 	.id = PROV_FEXIT, .name = "fexit", .aliases = "fr kretfunc", .doc = "kernel function return, typed",
 	.prog_type = BPF_PROG_TYPE_TRACING, .attach_type = TYPE_TRACE_FEXIT, .access = ACC_ARGS | ACC_RETVAL_CTX | ACC_FUNC,
-	.ptr_as = AS_KERNEL, .typed = true, .expand = fentry_expand, .load_args = fentry_load,
+	.ptr_as = AS_KERNEL, .typed = true, .expand = fentry_expand, .load_args = fentry_load, .better = program_better,
 };

@@ -231,10 +231,6 @@ int function_expand(const struct provider *p, struct provider_env *env, const st
 	bool ret = function_returns(p);
 	uint64_t address;
 	x.typed = p->typed;
-	if (x.typed && n >= 1 && str_is(parts[0], "bpf") && (n > 1 || !env->facts->ops->has(env->facts, FEAT_BTF))) {
-		diag_add(env->diags, D_NOT_YET, span, arena_printf(a, "a %s probe on a BPF program", p->name));
-		return -ENOSYS;
-	}
 	if (!parts_count(p, env, n, 1, 2, span))
 		return -EINVAL;
 	if (x.typed && !env->facts->ops->has(env->facts, FEAT_BTF)) {

@@ -360,7 +360,8 @@ static int list_one(struct listing *x, const char *pattern)
 		if (wild ? !list_is_default(p->id) || !str_match(prov.s, p->name) : provider_find(&probe_providers, prov) != p)
 			continue;
 		any = true;
-		if (p->id == PROV_UPROBE || p->id == PROV_URETPROBE || p->id == PROV_USDT) {
+		if (p->id == PROV_UPROBE || p->id == PROV_URETPROBE || p->id == PROV_USDT ||
+		    ((p->id == PROV_FENTRY || p->id == PROV_FEXIT) && !strncmp(rest, "bpf:", 4))) {
 			int r = list_user(x, p, rest);
 			if (r < 0)
 				return r;

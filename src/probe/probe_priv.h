@@ -74,6 +74,12 @@ const struct facts_func *function_of(struct facts *f, const struct attach_point 
 struct type *function_args(struct arena *a, const struct facts_func *fn, bool typed, uint32_t max, uint32_t *ret_words);
 const char *function_missing(struct arena *a, struct facts *f, const char *name, const char **ret_hint); /* why it cannot be traced */
 
+/* -- program.c: functions of BPF programs -- */
+int program_expand(const struct provider *p, struct provider_env *env, const struct str *parts, uint32_t n, struct span span,
+		   attach_each *each, void *arg);
+/* What fentry and fexit are at such a place; NULL at others. */
+const struct provider *program_better(const struct provider *p, struct provider_env *env, struct attach_point *ap, const struct provider_use *u);
+
 /* -- deny.c -- */
 /* Why wildcards leave it out, or NULL; *ret_counts: there is something to be missed. */
 const char *deny_reason(const char *function, bool *ret_counts);

@@ -205,6 +205,9 @@ static int load_program(struct session *s, uint32_t i)
 	if (mp->btf_id && ap && ap->in_module && mp->prog_type == BPF_PROG_TYPE_TRACING) { /* the number is one of the module's BTF */
 		module = sys_btf_module(arena_strndup(&s->arena, ap->target.s, ap->target.len));
 		p.attach_btf_fd = module < 0 ? 0 : module;
+	} else if (ap && ap->program.id && mp->prog_type == BPF_PROG_TYPE_TRACING) { /* the number is one of the program's own BTF */
+		module = sys_prog_get(ap->program.id);
+		p.attach_btf_fd = module < 0 ? 0 : module;
 	}
 	if (c->subprogs.n > 1) {
 		int err = bpf_make_btf(&s->arena, c, s->module.funcs.v, &s->diags, &btf);

@@ -180,7 +180,7 @@ static struct clause *attach_clause(struct sema_ctx *c, uint32_t first, const st
 		if (p->id == PROV_USDT && argn && !attach_takes_spec(cl, ap->usdt))
 			continue;
 		bool same = !looks || (attach_same_args(cl->args, ap->args) && attach_same_retval(o, ap));
-		if (cl->provider == p && !user && !inside && ap->btf_id == o->btf_id && same)
+		if (cl->provider == p && !user && !inside && ap->btf_id == o->btf_id && ap->program.id == o->program.id && same)
 			return cl;
 	}
 	return NULL;

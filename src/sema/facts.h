@@ -27,6 +27,11 @@ struct facts_func {
 	bool variadic;
 	struct str module;   /* empty: the kernel itself */
 };
+/* A function of a BPF program that is loaded in the kernel. */
+struct facts_program {
+	uint32_t id, btf, type; /* numbers of the program, of its BTF object (0: it has none), of the function's type there */
+	struct str name;
+};
 struct facts_ops {
 	/* keyword: 's' struct, 'u' union, 'e' enum, 't' typedef or base type, 0 any. NULL if unknown. */
 	struct type *(*type)(struct facts *, char keyword, struct str name);
@@ -62,6 +67,10 @@ struct facts_ops {
 	int (*traceable)(struct facts *, struct str module, struct str name, struct str *ret_module);
 	/* Why the kernel takes no typed program (fentry, fexit) on the function, or NULL when it does. May be NULL. */
 	const char *(*fentry_refusal)(struct facts *, const struct facts_func *, bool at_return);
+	/* The functions of all BPF programs; 0 or -errno. All three may be NULL. */
+	int (*programs)(struct facts *, void (*each)(void *arg, const struct facts_program *), void *arg);
+	const struct facts_func *(*program_function)(struct facts *, const struct facts_program *);
+	const char *(*program_refusal)(struct facts *, const struct facts_program *, bool at_return); /* as fentry_refusal */
 };
 struct facts {
 	const struct facts_ops *ops;

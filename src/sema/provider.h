@@ -60,6 +60,7 @@ struct attach_point {
 	uint64_t cookie_ref_ctr; /* usdt semaphore offset */
 	const struct usdt_spec *usdt; /* usdt: its arguments; places of one file with the same ones have the same spec */
 	uint32_t number;    /* what `probe` is: the index of the first attach point of this name; sema's */
+	struct facts_program program; /* fentry:bpf; id 0: none */
 	uint64_t entry;     /* uprobe: the address as the file's symbols count; 0: not the entry of a function */
 	uint32_t root_len;  /* uprobe: how much of `target` is the root of the process's file system */
 	bool many;          /* uprobe: one of those that a pattern matches */
@@ -123,6 +124,7 @@ struct provider {
 	/* A cheaper provider that means the same for this single place and this body (it has the same id and name), or NULL; ap->why says
 	 * why. Reports when the user demands what is not to be had. May be NULL. */
 	const struct provider *(*better)(const struct provider *, struct provider_env *, struct attach_point *, const struct provider_use *);
+	bool args_by_helper; /* `args`, too, come by bpf_get_func_arg: the kernel does not know their types */
 	bool typed;         /* the program is typed by BTF: its context is an array of u64 words, one program for each place */
 };
 

@@ -51,9 +51,9 @@ static void test_append(struct kbtf *b)
 	uint32_t n = b->n, strs = b->strs_len, shift = 99, file = kbtf_find(b, 1u << KB_STRUCT, STR("file"));
 	struct type *before = kbtf_make(b, file);
 	size_t len = make(blob, n, strs, file, "mod_one"), len2 = make(other, n, strs, file, "mod_two");
-	if (!CHECK(&c, file && kbtf_append(b, blob, len, &shift) && shift == 0 && b->n == n + 4))
+	if (!CHECK(&c, file && kbtf_append(b, blob, len, false, &shift) && shift == 0 && b->n == n + 4))
 		return;
-	CHECK(&c, kbtf_append(b, other, len2, &shift) && shift == 4 && b->n == n + 8);
+	CHECK(&c, kbtf_append(b, other, len2, false, &shift) && shift == 4 && b->n == n + 8);
 	for (int i = 0; i < 2; i++) {
 		uint32_t id = kbtf_find(b, 1u << KB_FUNC, i ? STR("f_mod_two") : STR("f_mod_one"));
 		uint32_t st = kbtf_find(b, 1u << KB_STRUCT, i ? STR("mod_two") : STR("mod_one"));
@@ -69,7 +69,7 @@ static void test_append(struct kbtf *b)
 		struct kbtf copy = *b;
 		unsigned char *exact = malloc(k ? k : 1);
 		memcpy(exact, blob, k);
-		check_true(&c, "a cut module is refused", !kbtf_append(&copy, exact, k, &shift));
+		check_true(&c, "a cut module is refused", !kbtf_append(&copy, exact, k, false, &shift));
 		free(exact);
 	}
 	for (size_t k = 0; k < len; k++) {
@@ -77,7 +77,7 @@ static void test_append(struct kbtf *b)
 		unsigned char *exact = malloc(len);
 		memcpy(exact, blob, len);
 		exact[k] ^= 0xff;
-		if (kbtf_append(&copy, exact, len, &shift)) {
+		if (kbtf_append(&copy, exact, len, false, &shift)) {
 			for (uint32_t id = n; id < copy.n; id++) {
 				struct type *t = kbtf_make(&copy, id);
 				kbtf_complete(&copy, t);

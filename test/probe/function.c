@@ -210,7 +210,9 @@ static void test_places(struct world *w)
 	expect(w, "kprobe:0xffffffff81000010 { @ = count() }", "ERROR Probing by address requires --unsafe\n");
 	expect(w, "kprobe: { @ = count() }", "ERROR kprobes should be attached to a function or an address\n");
 	expect(w, "kprobe:a:b:c { @ = count() }", "ERROR kprobe probe type requires 1 or 2 arguments, found 3\n");
-	expect(w, "fentry:bpf:x { @ = count() }", "ERROR a fentry probe on a BPF program is not supported yet\n");
+	expect(w, "fentry:bpf { @ = count() }", "ERROR the 'bpf' variant of this probe requires a bpf program name and optional bpf program id\n");
+	expect(w, "fentry:bpf:x:y { @ = count() }", "ERROR bpf program id must be a number or '*'\n");
+	expect(w, "fexit:a:b:c { @ = count() }", "ERROR Only the 'bpf' variant of this probe supports 4 arguments\n");
 	w->unsafe = true;
 	expect(w, "kprobe:0xffffffff81000010 { @ = count() }", "kprobe:18446744071578845200" PERF("not by trampoline: as configured"));
 	w->unsafe = false;
