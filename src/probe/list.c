@@ -279,9 +279,9 @@ static void list_usdt_params(struct listing *x, struct attach_point *const *v, u
 	}
 	/* Where they are, as the notes have it. */
 	for (uint32_t k = 0; k < n; k++) {
-		buf_addf(x->out, "    // at 0x%llx", (unsigned long long)v[k]->address);
+		buf_addf(x->out, "    // offset 0x%llx", (unsigned long long)v[k]->address);
 		if (v[k]->cookie_ref_ctr)
-			buf_addf(x->out, ", semaphore at 0x%llx", (unsigned long long)v[k]->cookie_ref_ctr);
+			buf_addf(x->out, ", semaphore 0x%llx", (unsigned long long)v[k]->cookie_ref_ctr);
 		for (uint32_t i = 0; i < v[k]->usdt->n; i++) {
 			buf_adds(x->out, i ? " " : ": ");
 			buf_add_safe(x->out, v[k]->usdt->args[i].text.s, v[k]->usdt->args[i].text.len, false);

@@ -4,6 +4,7 @@
  *
  *   format  tracefs descriptions of events        elf  symbols of damaged programs
  *   btf     damaged kernel type information       text kallsyms, mount tables, library caches, commands of -c
+ *   usdt    notes of static probes, and the text of their arguments
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 #include "run/run.h"
 #include "script.h"
 #include "sym/sym.h"
+#include "sym/usdt.h"
 
 static struct type *format_named(void *arg, char keyword, struct str name)
 {
@@ -84,6 +86,84 @@ static void elf_run(struct fuzz *f, const uint8_t *p, size_t n)
 	}
 	sym_elf_each(e, "*a*", elf_each, &total);
 	sym_elf_close(e);
+}
+
+static void usdt_check(struct fuzz *f, const struct usdt_spec *s)
+{
+	if (s->n > USDT_MAX_ARGS)
+		fuzz_fail(f, "%u arguments", s->n);
+	for (uint32_t i = 0; i < s->n && i < USDT_MAX_ARGS; i++) {
+		const struct usdt_arg *a = &s->args[i];
+		bool sized = a->size == 1 || a->size == 2 || a->size == 4 || a->size == 8;
+		if (!sized || a->base < USDT_NO_REG || a->base > 255 || a->index < USDT_NO_REG || a->index > 255 || a->shift > 4)
+			fuzz_fail(f, "argument %u lies nowhere", i);
+	}
+}
+
+static bool usdt_symbol(void *arg, struct str name, uint64_t *ret)
+{
+	*ret = name.len * 0x123456789abcdefULL;
+	return name.len % 2 == 1;
+}
+
+/* A file, and a list of arguments. */
+static void usdt_run(struct fuzz *f, const uint8_t *p, size_t n)
+{
+	struct arena a;
+	struct sym_usdts u;
+	arena_init(&a);
+	if (n < 512) {
+		const char *text = arena_strndup(&a, (const char *)p, n);
+		usdt_check(f, sym_usdt_parse(&a, 62, text, 0x1000, usdt_symbol, NULL));
+		usdt_check(f, sym_usdt_parse(&a, 183, text, 0x1000, usdt_symbol, NULL));
+	}
+	fuzz_temp(f, p, n);
+	int r = n > 4 ? sym_usdt_read(&a, f->temp_path, &u) : -1;
+	for (uint32_t i = 0; r == 0 && i < u.list.n; i++) {
+		const struct sym_usdt *s = &u.list.v[i];
+		if (s->offset >= n || (s->sema && s->sema + 2 > n))
+			fuzz_fail(f, "a place outside the file");
+		if (!*s->provider || !*s->name || strpbrk(s->provider, " :\"\n\33") || strpbrk(s->name, " :\"\n\33"))
+			fuzz_fail(f, "a name that is none");
+		usdt_check(f, sym_usdt_args(&a, &u, s));
+	}
+	f->n_accepted += r == 0 && u.list.n;
+	arena_fini(&a);
+}
+
+/* Mostly where it matters: in the notes, the headers and the table of sections. */
+static void usdt_make(struct fuzz *f, struct buf *b)
+{
+	struct str s = f->seeds.v[rng_below(&f->rng, f->seeds.n)];
+	buf_add(b, s.s, s.len);
+	const char *note = s.len > 4096 ? memmem(s.s, s.len, "stapsdt\0", 8) : NULL;
+	if (!note || b->oom || rng_one_in(&f->rng, 4)) {
+		mutate_bytes(&f->rng, &f->seeds, b);
+		return;
+	}
+	for (uint32_t k = 1 + rng_below(&f->rng, 4); k > 0; k--) {
+		uint32_t where = rng_below(&f->rng, 4), at = (uint32_t)(note - s.s) - 12 + rng_below(&f->rng, 320);
+		if (where == 0)
+			at = rng_below(&f->rng, 1024);
+		else if (where == 1)
+			at = s.len - 1 - rng_below(&f->rng, 2600);
+		if (at < s.len)
+			b->s[at] = rng_one_in(&f->rng, 2) ? (char)rng_next(&f->rng) : (char)(b->s[at] ^ 1 << rng_below(&f->rng, 8));
+	}
+}
+
+/* Seeds: programs with notes, and arguments. */
+static void usdt_setup(struct fuzz *f)
+{
+	static const struct str v[] = { STR("-4@%edi 8@%rsi 1@%ah"), STR("8@16(%rsp,%rbx,8) -8@$-5 2@$0x1f"), STR("-4@data+8(%rip) 8@$abc 8f@%xmm0"),
+					STR("-4@[sp, 12] 8@[x1, x2, lsl 3] 4@w0"), STR("4@[x0, w1, sxtw 2] 8@-1 8@%fs:40") };
+	uint32_t n = f->seeds.n, k = sizeof(v) / sizeof(v[0]);
+	struct str *all = calloc(n + k, sizeof(struct str));
+	if (!all)
+		return;
+	memcpy(all, f->seeds.v, n * sizeof(*all));
+	memcpy(all + n, v, sizeof(v));
+	f->seeds = (struct seeds){ all, n + k };
 }
 
 static void btf_run(struct fuzz *f, const uint8_t *p, size_t n)
@@ -197,6 +277,8 @@ static void text_run(struct fuzz *f, const uint8_t *p, size_t n)
 
 const struct target fuzz_format = { .name = "format", .what = "descriptions of tracepoints", .setup = format_setup, .run = format_run };
 const struct target fuzz_elf = { .name = "elf", .what = "damaged programs", .run = elf_run };
+const struct target fuzz_usdt = { .name = "usdt", .what = "notes of static probes", .setup = usdt_setup,
+				  .make = usdt_make, .run = usdt_run };
 const struct target fuzz_btf = { .name = "btf", .what = "damaged type information", .setup = btf_setup, .run = btf_run,
 				 .finish = script_finish };
 const struct target fuzz_text = { .name = "text", .what = "kallsyms, mounts, caches, commands", .setup = text_setup, .run = text_run };

@@ -50,7 +50,7 @@ struct target {
 	void (*setup)(struct fuzz *f); /* may replace the seeds */
 	void (*finish)(struct fuzz *f);
 };
-extern const struct target fuzz_parse, fuzz_compile, fuzz_ir, fuzz_event, fuzz_ring, fuzz_load, fuzz_format, fuzz_elf, fuzz_btf, fuzz_text,
+extern const struct target fuzz_parse, fuzz_compile, fuzz_ir, fuzz_event, fuzz_ring, fuzz_load, fuzz_format, fuzz_elf, fuzz_usdt, fuzz_btf, fuzz_text,
 	fuzz_folded;
 
 #endif

@@ -313,6 +313,54 @@ static void test_user(struct world *w)
 	free((void *)exe);
 }
 
+static void test_usdt(struct world *w)
+{
+#define LEFT_OUT "WARNING 1 location in @/notes left out: a breakpoint there could break the traced program, since the instruction is not the " \
+		"one that static probes have\nHINT --unsafe attaches all the same\n"
+	/* Each location is a place; they share a name. */
+	expect(w, "usdt:@/notes:demo:twice", "usdt:@/notes:demo:twice\nusdt:@/notes:demo:twice\n");
+	CHECK(&c, w->last && str_is(w->last->func, "twice") && w->last->cookie_ref_ctr && w->last->usdt && w->last->usdt->n == 2);
+	expect(w, "U:@/notes:twice", "usdt:@/notes:demo:twice\nusdt:@/notes:demo:twice\n");
+	expect(w, "usdt:@/notes:*:start__*", "usdt:@/notes:other:start__work\n");
+	CHECK(&c, w->last && !w->last->cookie_ref_ctr && w->last->usdt->n == 0);
+	expect(w, "usdt:@/note?:o*:m*", "usdt:@/notes:other:moved\n");
+	expect(w, "usdt:@/notes*:other:moved", "usdt:@/notes:other:moved\nusdt:@/notes-exec:other:moved\n");
+	expect(w, "usdt:@/notes:other:*", "usdt:@/notes:other:moved\nusdt:@/notes:other:start__work\n" LEFT_OUT);
+	w->unsafe = true;
+	expect(w, "usdt:@/notes:other:busy", "usdt:@/notes:other:busy\n");
+	w->unsafe = false;
+	/* The same file by two names is one file. */
+	const char *twin = arena_printf(&w->a, "%s/notes-twin", dir);
+	unlink(twin);
+	if (CHECK(&c, link(arena_printf(&w->a, "%s/notes", dir), twin) == 0))
+		expect(w, "usdt:@/notes*:demo:tw*", "usdt:@/notes:demo:twice\nusdt:@/notes:demo:twice\nusdt:@/notes-exec:demo:twice\n"
+							"usdt:@/notes-exec:demo:twice\n");
+	unlink(twin);
+	expect(w, "usdt:@/notes:demo:twise", "ERROR No matches for usdt:@/notes:demo:twise.\nHINT did you mean 'usdt:@/notes:demo:twice'?\n");
+	expect(w, "usdt:@/notes:dmo:twice", "ERROR No matches for usdt:@/notes:dmo:twice.\nHINT did you mean 'usdt:@/notes:demo:twice'?\n");
+	expect(w, "usdt:@/notes:python:twice", "ERROR No matches for usdt:@/notes:python:twice.\nHINT did you mean 'usdt:@/notes:demo:twice'?\n");
+	expect(w, "usdt:@/notes:gc__start", "ERROR No matches for usdt:@/notes:gc__start.\n"
+	       "HINT it has demo:twice, other:busy, other:moved, other:start__work\n");
+	expect(w, "usdt:@/notes:zzz*", "ERROR No matches for usdt:@/notes:zzz*.\nHINT it has demo:twice, other:busy, other:moved, other:start__work\n");
+	w->missing = 1;
+	expect(w, "usdt:@/notes:gc__start", "");
+	w->missing = 0;
+	expect(w, "usdt:@/target:demo:twice",
+	       "ERROR No matches for usdt:@/target:demo:twice.\nHINT '@/target' has no static probes (no notes in a section .note.stapsdt)\n");
+	expect(w, "usdt:@/target*:demo:twice", "");
+	expect(w, "usdt:@/notes.said:x", "ERROR usdt target file '@/notes.said' is not an ELF program or library\n");
+	expect(w, "usdt:@/nowhere:x", "ERROR usdt target file '@/nowhere' does not exist or is not executable\n");
+	expect(w, "usdt:@/notes", "ERROR usdt probe must have a target function or wildcard\n");
+	expect(w, "usdt:@/notes:", "ERROR usdt probe must have a target function or wildcard\n");
+	expect(w, "usdt:x", "ERROR usdt probe must specify at least path or pid to probe. To target all paths/pids set the path to '*'.\n");
+	expect(w, "usdt::demo:twice", "ERROR usdt probe must specify at least path or pid to probe. To target all paths/pids set the path to '*'.\n");
+	/* With -p: what the process has mapped; this program has no static probes. */
+	w->pid = getpid();
+	expect(w, "usdt::demo:twice", "");
+	expect(w, "usdt:twice", "");
+	w->pid = 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct world w = { 0 };
@@ -336,6 +384,7 @@ int main(int argc, char **argv)
 	test_kernel(&w);
 	test_time(&w);
 	test_user(&w);
+	test_usdt(&w);
 	buf_fini(&w.out);
 	arena_fini(&w.a);
 	free((void *)dir);
