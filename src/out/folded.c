@@ -51,6 +51,15 @@ static void fold_name(struct buf *line, const char *s, size_t n)
 		buf_addc(line, '-'); /* an empty name would be no frame */
 }
 
+/* Functions that were inlined are frames, too, marked as such: outermost first, as all is here. */
+static void fold_inlined(const struct out_frame *f, struct buf *line)
+{
+	for (uint32_t i = f->n_inlined; i-- > 0;) {
+		fold_name(line, f->inlined[i].name, strlen(f->inlined[i].name));
+		buf_adds(line, "_[i]");
+	}
+}
+
 static void fold_frame_name(const struct out_env *e, const struct type *t, uint32_t pid, uint64_t addr, bool is_return, struct buf *line)
 {
 	struct out_frame f = { 0 };
@@ -58,6 +67,7 @@ static void fold_frame_name(const struct out_env *e, const struct type *t, uint3
 	char where[256];
 	if (e->frame && e->frame(e->arg, user, pid, addr - (is_return && addr), &f)) {
 		fold_name(line, f.name, strlen(f.name));
+		fold_inlined(&f, line);
 		return;
 	}
 	const char *m = f.module ? f.module : user ? "unknown" : "kernel", *slash = strrchr(m, '/');

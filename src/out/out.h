@@ -13,7 +13,14 @@
 #include "sema/sema.h"
 
 /* A place in code: function, offset, and the file or kernel module that it is of; NULL: not known. */
-struct out_frame { const char *name, *module; uint64_t offset; };
+struct out_frame {
+	const char *name, *module;
+	uint64_t offset;
+	const char *file; /* of the source; NULL: not known, or not asked for */
+	uint32_t line;
+	uint32_t n_inlined;
+	const struct out_inlined { const char *name, *file; uint32_t line; } *inlined; /* functions inlined at that place, the innermost first */
+};
 
 /* What rendering needs besides the bytes. Callbacks may be NULL: then numbers are printed. */
 struct out_env {
@@ -31,6 +38,8 @@ struct out_env {
 	uint32_t (*stack)(void *arg, const struct type *t, uint64_t id, uint64_t *frames);
 	/* One frame. false: no name is known; ret->module may be. Strings live until the next call. */
 	bool (*frame)(void *arg, bool user, uint32_t pid, uint64_t addr, struct out_frame *ret);
+	/* The build id of the file at an address (its length, or 0), and the address's offset in that file. */
+	uint32_t (*build_id)(void *arg, uint32_t pid, uint64_t addr, const uint8_t **ret_id, uint64_t *ret_offset);
 	bool (*cgroup_path)(void *arg, uint64_t id, struct buf *ret);
 };
 

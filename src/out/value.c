@@ -284,6 +284,35 @@ static void val_name(struct val *v, const struct type *t, const void *p, uint32_
 	buf_fini(&name);
 }
 
+/* By build id and offset in the file: the same for every run and machine. What has none stays an address. */
+static void val_frame_id(struct val *v, uint32_t pid, uint64_t addr)
+{
+	const struct out_env *e = v->env;
+	const uint8_t *id;
+	uint64_t offset = 0;
+	uint32_t n = e->build_id ? e->build_id(e->arg, pid, addr, &id, &offset) : 0;
+	for (uint32_t i = 0; i < n; i++)
+		buf_addf(v->o, "%02x", id[i]);
+	buf_addf(v->o, n ? " 0x%llx\n" : "0x%llx\n", (unsigned long long)(n ? offset : addr));
+}
+
+static void val_frame_margin(struct val *v, const struct type *t, uint64_t addr)
+{
+	if (t->stack_mode == STACK_PERF)
+		buf_addf(v->o, "\t%llx ", (unsigned long long)addr);
+	else
+		buf_adds(v->o, "        ");
+}
+
+static void val_frame_source(struct val *v, const char *file, uint32_t line)
+{
+	if (!file)
+		return;
+	buf_addc(v->o, '@');
+	val_bytes(v, file, strlen(file), false);
+	buf_addf(v->o, ":%u", line);
+}
+
 /*
  * One frame. Addresses behind the innermost one are return addresses: they name the instruction behind the call, which may
  * belong to the next function already. So the function is that of the byte before.
@@ -297,14 +326,23 @@ static void val_frame(struct val *v, const struct type *t, uint32_t pid, uint64_
 		buf_addf(v->o, "%llx\n", (unsigned long long)addr);
 		return;
 	}
+	if (t->stack_mode == STACK_BUILD_ID) {
+		val_frame_id(v, pid, addr);
+		return;
+	}
 	bool known = e->frame && e->frame(e->arg, user, pid, addr - back, &f);
-	if (t->stack_mode == STACK_PERF)
-		buf_addf(v->o, "\t%llx ", (unsigned long long)addr);
-	else
-		buf_adds(v->o, "        ");
+	for (uint32_t i = 0; known && i < f.n_inlined; i++) {
+		val_frame_margin(v, t, addr);
+		buf_adds(v->o, "[inlined] ");
+		val_bytes(v, f.inlined[i].name, strlen(f.inlined[i].name), false);
+		val_frame_source(v, f.inlined[i].file, f.inlined[i].line);
+		buf_addc(v->o, '\n');
+	}
+	val_frame_margin(v, t, addr);
 	if (known) {
 		val_bytes(v, f.name, strlen(f.name), false);
 		buf_addf(v->o, "+%llu", (unsigned long long)(f.offset + back));
+		val_frame_source(v, f.file, f.line);
 	} else {
 		buf_addf(v->o, "0x%llx", (unsigned long long)addr);
 	}

@@ -164,6 +164,8 @@ struct session {
 	struct mmaps *mmaps;    /* NULL: none wanted, or none to be had */
 	struct buf text;        /* of the item at hand */
 	struct buf module_name; /* of a kernel module, in brackets */
+	struct buf kernel_name; /* demangled */
+	struct out_inlined inlined[SYM_INLINES]; /* of the last frame */
 	uint64_t *n_runtime;    /* by module.events index: how often a run-time message came */
 	bool rank_failed;       /* a row was not kept, and that was said */
 	uint64_t n_bad_records; /* that could not be decoded: our bug, said in the verdict */
@@ -211,6 +213,7 @@ void mmaps_drain(struct mmaps *m, struct sym_procs *procs);
 bool stack_ksym(void *session, uint64_t addr, struct buf *ret);
 bool stack_usym(void *session, uint64_t addr, uint32_t pid, struct buf *ret);
 uint32_t stack_frames(void *session, const struct type *t, uint64_t id, uint64_t *frames);
+uint32_t stack_build_id(void *session, uint32_t pid, uint64_t addr, const uint8_t **ret_id, uint64_t *ret_offset);
 bool stack_frame(void *session, bool user, uint32_t pid, uint64_t addr, struct out_frame *ret);
 /* verdict.c */
 uint64_t verdict_lost(const struct session *s); /* events that did not fit the ring, up to now */

@@ -79,10 +79,10 @@ static int64_t session_clock_delta(clockid_t x, clockid_t y)
 static void session_open_output(struct session *s)
 {
 	const struct session_options *o = s->o;
-	s->procs = sym_procs_new();
+	s->procs = sym_procs_new((struct sym_options){ .demangle = s->sema.config.cpp_demangle, .lines = s->sema.config.show_debug_info });
 	s->out_env = (struct out_env){
 		.module = &s->module, .json = o->json, .mark_kernel = o->svg, .trunc_trailer = s->sema.config.str_trunc_trailer, .arg = s, .ksym = stack_ksym,
-		.usym = stack_usym, .stack = stack_frames, .frame = stack_frame,
+		.usym = stack_usym, .stack = stack_frames, .frame = stack_frame, .build_id = stack_build_id,
 		.wall_minus_boot_ns = session_clock_delta(CLOCK_REALTIME, CLOCK_BOOTTIME),
 		.wall_minus_tai_ns = session_clock_delta(CLOCK_REALTIME, CLOCK_TAI),
 	};
@@ -363,6 +363,7 @@ static void session_close(struct session *s)
 	out_table_fini(&s->out.table);
 	buf_fini(&s->text);
 	buf_fini(&s->module_name);
+	buf_fini(&s->kernel_name);
 	buf_fini(&s->module.rodata);
 	arena_fini(&s->arena);
 }

@@ -18,14 +18,33 @@ bool stack_frame(void *arg, bool user, uint32_t pid, uint64_t addr, struct out_f
 			buf_addf(&s->module_name, "[%s]", module);
 			ret->module = s->module_name.s;
 		}
+		if (ret->name && s->sema.config.cpp_demangle && sym_demangle(ret->name, &s->kernel_name))
+			ret->name = s->kernel_name.s; /* of Rust */
 		return ret->name != NULL;
 	}
 	if (!s->procs)
 		return false;
 	mmaps_drain(s->mmaps, s->procs);
 	bool known = sym_procs_at(s->procs, pid, addr, &f);
-	*ret = (struct out_frame){ f.name, f.file, f.offset };
+	*ret = (struct out_frame){ .name = f.name, .module = f.file, .offset = f.offset };
+	if (f.place) {
+		ret->file = f.place->file;
+		ret->line = f.place->line;
+		ret->n_inlined = f.place->n;
+		for (uint32_t i = 0; i < f.place->n; i++)
+			s->inlined[i] = (struct out_inlined){ f.place->in[i].name, f.place->in[i].file, f.place->in[i].line };
+		ret->inlined = s->inlined;
+	}
 	return known;
+}
+
+uint32_t stack_build_id(void *arg, uint32_t pid, uint64_t addr, const uint8_t **ret_id, uint64_t *ret_offset)
+{
+	struct session *s = arg;
+	if (!s->procs)
+		return 0;
+	mmaps_drain(s->mmaps, s->procs);
+	return sym_procs_id(s->procs, pid, addr, ret_id, ret_offset);
 }
 
 bool stack_ksym(void *arg, uint64_t addr, struct buf *ret)

@@ -490,6 +490,12 @@ static struct type *call_mode(struct sema_ctx *c, struct node *n)
 	return sema_int(c, n->builtin == B_NSECS ? 8 : 4, false);
 }
 
+/* The kernel's frames have no build ids: where that is what the configuration says, they are shown as usual. */
+struct type *sema_stack(struct sema_ctx *c, bool user, uint32_t depth, int mode)
+{
+	return type_stack(c->a, user, depth, !user && mode == STACK_BUILD_ID ? STACK_BPFTRACE : (enum stack_mode)mode);
+}
+
 /* kstack(n), kstack(mode), kstack(mode, n). It stays a call: depth and mode are in its type. */
 static struct type *call_stack(struct sema_ctx *c, struct node *n)
 {
@@ -501,9 +507,9 @@ static struct type *call_stack(struct sema_ctx *c, struct node *n)
 		if (x->kind == N_STRING && (i == 0 || !last)) {
 			sema_arg(c, n, i);
 			mode = sema_stack_mode(x->str);
-			if (mode < 0 && str_is(x->str, "build_id") && n->builtin == B_USTACK)
-				SERR(c, D_NOT_YET, x->span, "build_id");
-			else if (mode < 0)
+			if (mode == STACK_BUILD_ID && n->builtin == B_KSTACK)
+				mode = -1;
+			if (mode < 0)
 				SERR(c, D_STACK_MODE, x->span, call_name(n));
 			mode = mode < 0 ? STACK_BPFTRACE : mode;
 		} else if (sema_arg_literal(c, n, i, N_INT)) {
@@ -515,7 +521,7 @@ static struct type *call_stack(struct sema_ctx *c, struct node *n)
 			depth = depth < 1 ? 1 : depth > STACK_MAX ? STACK_MAX : depth;
 		}
 	}
-	return type_stack(c->a, n->builtin == B_USTACK, (uint32_t)depth, (enum stack_mode)mode);
+	return sema_stack(c, n->builtin == B_USTACK, (uint32_t)depth, mode);
 }
 
 static struct type *call_value(struct sema_ctx *c, struct node *n)

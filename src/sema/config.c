@@ -54,7 +54,8 @@ static const char *const config_licenses[] = { "GPL", "GPL v2", "GPL and additio
 
 int sema_stack_mode(struct str word)
 {
-	return str_is(word, "bpftrace") ? STACK_BPFTRACE : str_is(word, "perf") ? STACK_PERF : str_is(word, "raw") ? STACK_RAW : -1;
+	return str_is(word, "bpftrace") ? STACK_BPFTRACE : str_is(word, "perf") ? STACK_PERF : str_is(word, "raw") ? STACK_RAW :
+	       str_is(word, "build_id") ? STACK_BUILD_ID : -1;
 }
 
 void sema_config_init(struct sema_config *c)

@@ -103,6 +103,7 @@ const char *sema_base_name(const struct type *t); /* "int", "string", "pointer":
 struct node *sema_node_call(struct sema_ctx *c, int builtin, struct span span);
 bool sema_printable(const struct type *t); /* by print() and %s; aggregations aside */
 const char *sema_not_string(const struct type *t); /* NULL: a string, or a C string; else what is wrong, for D_STR_LIKE */
+struct type *sema_stack(struct sema_ctx *c, bool user, uint32_t depth, int mode); /* call.c */
 int sema_stack_mode(struct str word); /* enum stack_mode, or -1 */
 bool sema_char_like(const struct type *t); /* int8, uint8: elements of C strings */
 struct type *sema_become(struct sema_ctx *c, struct node *n, struct node *by); /* n turns into `by`, inferred */

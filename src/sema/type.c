@@ -229,7 +229,7 @@ void type_print(const struct type *t, struct buf *o)
 		[T_CGROUP_PATH] = "cgroup_path_t", [T_KSTACK] = "kstack", [T_USTACK] = "ustack", [T_PROBE] = "probe", [T_COUNT] = "count_t",
 		[T_SUM] = "sum_t", [T_MIN] = "min_t", [T_MAX] = "max_t", [T_AVG] = "avg_t", [T_STATS] = "stats_t", [T_HIST] = "hist_t",
 		[T_LHIST] = "lhist_t", [T_TSERIES] = "tseries_t", [T_INET] = "inet" };
-	static const char *const modes[] = { [STACK_BPFTRACE] = "bpftrace", [STACK_PERF] = "perf", [STACK_RAW] = "raw" };
+	static const char *const modes[] = { [STACK_BPFTRACE] = "bpftrace", [STACK_PERF] = "perf", [STACK_RAW] = "raw", [STACK_BUILD_ID] = "build_id" };
 	switch (t->kind) {
 	case T_INT:
 		buf_addf(o, "%sint%u", t->is_signed ? "" : "u", t->size * 8);
@@ -276,7 +276,7 @@ void type_print(const struct type *t, struct buf *o)
 		break;
 	case T_KSTACK:
 	case T_USTACK:
-		buf_addf(o, "%s_%s_%u", names[t->kind], modes[t->stack_mode % 3], t->count);
+		buf_addf(o, "%s_%s_%u", names[t->kind], modes[t->stack_mode % 4], t->count);
 		break;
 	case T_SUM: case T_MIN: case T_MAX: case T_AVG: case T_STATS:
 		buf_addf(o, "%s%s", t->is_signed ? "" : "u", names[t->kind]);

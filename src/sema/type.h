@@ -47,7 +47,7 @@ enum clock_mode { CLOCK_MODE_BOOT, CLOCK_MODE_TAI, CLOCK_MODE_SW_TAI };
  * A stack as a value is small: the frames lie once in a map of the program (module.h, MM_STACK), and the value is their id:
  * (hash << STACK_ID_BITS | number of frames), 0 for a stack without frames.
  */
-enum stack_mode { STACK_BPFTRACE, STACK_PERF, STACK_RAW };
+enum stack_mode { STACK_BPFTRACE, STACK_PERF, STACK_RAW, STACK_BUILD_ID };
 enum { STACK_ID_BITS = 11, STACK_MAX = 1024, STACK_DEFAULT = 127 };
 
 enum addr_space { AS_NONE, AS_KERNEL, AS_USER, AS_BTF /* trusted kernel pointer: direct loads */, AS_CTX };

@@ -254,7 +254,7 @@ struct type *sema_builtin_value(struct sema_ctx *c, struct node *n)
 		return value_probe(c);
 	case B_KSTACK:
 	case B_USTACK:
-		return type_stack(c->a, n->builtin == B_USTACK, STACK_DEFAULT, (enum stack_mode)c->s->config.stack_mode);
+		return sema_stack(c, n->builtin == B_USTACK, STACK_DEFAULT, c->s->config.stack_mode);
 	case B_PROBETYPE:
 		return value_probetype(c, n);
 	case B_USERMODE:

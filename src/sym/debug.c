@@ -171,7 +171,11 @@ int elf_find_debug(struct sym_elf *e, Elf *elf)
 		if (fd < 0 && link.name[0])
 			fd = debug_by_link(e, root, &link);
 	}
-	if (fd < 0 && e->n_id && e->fetch && (fd = elf_fetch_debug(e->id, e->n_id)) >= 0 && !debug_matches(e, fd, NULL)) {
+	if (fd >= 0 || !e->n_id || !e->fetch)
+		return fd;
+	fd = elf_fetch_debug(e->id, e->n_id);
+	e->gave_up = fd == -EINTR;
+	if (fd >= 0 && !debug_matches(e, fd, NULL)) {
 		close(fd);
 		fd = -ENOENT;
 	}

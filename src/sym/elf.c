@@ -220,7 +220,8 @@ void sym_elf_close(struct sym_elf *e)
 {
 	if (!e)
 		return;
-	close(e->fd);
+	if (e->fd >= 0)
+		close(e->fd);
 	if (e->debug_fd >= 0)
 		close(e->debug_fd);
 	free(e->root);
@@ -229,6 +230,20 @@ void sym_elf_close(struct sym_elf *e)
 	free(e->syms);
 	free(e->names);
 	free(e);
+}
+
+int sym_elf_let_go(struct sym_elf *e, int *ret_debug_fd)
+{
+	int fd = e->fd;
+	*ret_debug_fd = e->debug_fd;
+	e->fd = e->debug_fd = -1;
+	sym_elf_close(e);
+	return fd;
+}
+
+bool sym_elf_gave_up(const struct sym_elf *e)
+{
+	return e->gave_up;
 }
 
 size_t sym_elf_bytes(const struct sym_elf *e)

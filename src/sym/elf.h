@@ -29,7 +29,7 @@ struct segment { uint64_t addr, offset, size; };
 struct sym_elf {
 	int fd;
 	int debug_fd;        /* the separate debug file, once it has been found; -1 */
-	bool debug_tried, fetch;
+	bool debug_tried, fetch, gave_up;
 	uint16_t type, machine;
 	bool stripped, go, has_dwarf;
 	char *root, *path;   /* where the file is: the root that its path means, and the path in there; may be "" */

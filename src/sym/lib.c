@@ -37,21 +37,22 @@
 #define LIB_TRIPLET "lib"
 #endif
 
-const char *sym_root(struct arena *a, int pid)
+bool sym_root_is_ours(int pid)
 {
 	char path[64], mine[64], theirs[64];
 	if (pid <= 0)
-		return "";
+		return true;
 	snprintf(path, sizeof(path), "/proc/%d/ns/mnt", pid);
 	ssize_t m = readlink("/proc/self/ns/mnt", mine, sizeof(mine)), t = readlink(path, theirs, sizeof(theirs));
 	bool same = m <= 0 || t <= 0 || (m == t && memcmp(mine, theirs, (size_t)m) == 0);
 	snprintf(path, sizeof(path), "/proc/%d/root", pid);
-	if (same) {
-		t = readlink(path, theirs, sizeof(theirs));
-		if (t <= 0 || (t == 1 && theirs[0] == '/'))
-			return "";
-	}
-	return arena_strdup(a, path);
+	t = same ? readlink(path, theirs, sizeof(theirs)) : 0;
+	return same && (t <= 0 || (t == 1 && theirs[0] == '/'));
+}
+
+const char *sym_root(struct arena *a, int pid)
+{
+	return sym_root_is_ours(pid) ? "" : arena_printf(a, "/proc/%d/root", pid);
 }
 
 const char *sym_path_resolve(struct arena *a, const char *root, const char *path, int *ret_err)

@@ -56,3 +56,14 @@ uint32_t elf_build_id(Elf *elf, uint8_t ret[SYM_ID_MAX])
 	}
 	return 0;
 }
+
+uint32_t sym_file_id(int fd, uint8_t ret[SYM_ID_MAX])
+{
+	if (elf_version(EV_CURRENT) == EV_NONE)
+		return 0;
+	Elf *elf = elf_begin(fd, ELF_C_READ, NULL);
+	uint32_t n = elf && elf_kind(elf) == ELF_K_ELF ? elf_build_id(elf, ret) : 0;
+	if (elf)
+		elf_end(elf);
+	return n;
+}

@@ -2,15 +2,11 @@
 /*
  * Which function is at this address of that process? The mappings of a process are read when it is first met (sym_procs_see, which
  * the session calls as soon as a program has recorded a stack of it) and kept: a process that has ended is still known. A file's offset of
- * the address, the program headers, and the symbols of the file do the rest, so that position-independent programs and libraries need no
- * special case.
+ * the address, the program headers, and the symbols of the file (file.c) do the rest, so that position-independent programs and libraries
+ * need no special case.
  *
- * Files are opened when the mappings are read, through /proc/PID/map_files, which is the very file that is mapped: of another mount
- * namespace, deleted, or replaced meanwhile. Its symbols are read only when they are asked for. A file is known by
- * device, inode and time of change; an open descriptor keeps its inode from being used again.
- *
- * Code without a file: the vDSO is the same for every process, so ours is read; for code that a JIT compiler made there is
- * /tmp/perf-PID.map in the process's own file system, believed only when it is a regular file of the process's user or root.
+ * Code without a file: for code that a JIT compiler made there is /tmp/perf-PID.map in the process's own file system, believed only when it
+ * is a regular file of the process's user or root.
  *
  * What happens after we attached the kernel tells by itself (sym_procs_mapped and its kin): so also processes that were gone before
  * anybody could look are known. A child without mappings of its own has its parent's.
@@ -20,33 +16,20 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/auxv.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "sym/file.h"
 #include "sym/jit.h"
 #include "sym/sym.h"
 
 enum {
-	PROC_SNAPSHOTS = 16384, PROC_EACH = 8, PROC_LIVE_MAPPINGS = 512, PROC_ANCESTORS = 8, PROC_FILES_AT_ONCE = 256, PROC_FILES = 512, PROC_MAPPINGS = 20000, PROC_BUCKETS = 1024,
-	PROC_TEXT_MAX = 16 << 20, PROC_VDSO_MAX = 64 << 10,
+	PROC_SNAPSHOTS = 16384, PROC_EACH = 8, PROC_LIVE_MAPPINGS = 512, PROC_ANCESTORS = 8, PROC_MAPPINGS = 20000, PROC_BUCKETS = 1024,
+	PROC_TEXT_MAX = 16 << 20,
 };
 
-enum file_kind { FILE_ELF, FILE_VDSO, FILE_ANON };
-struct proc_file {
-	enum file_kind kind;
-	uint64_t dev, ino;
-	struct timespec mtime;
-	char *path;
-	int fd;               /* until the symbols are read; -1 */
-	bool tried;
-	struct sym_elf *elf;
-};
 struct mapping {
 	uint64_t lo, hi, off;
 	uint32_t file;
@@ -65,17 +48,20 @@ struct snapshot {
 struct sym_procs {
 	struct snapshot *buckets[PROC_BUCKETS], *first, **last;
 	uint32_t n_snapshots;
-	struct proc_file files[PROC_FILES];
-	uint32_t n_files;
+	struct files files;
+	struct sym_place place;
 	uint32_t missed_pid; /* the last look-up found nothing, and reading again changed nothing */
 	uint64_t missed_page;
 };
 
-struct sym_procs *sym_procs_new(void)
+struct sym_procs *sym_procs_new(struct sym_options o)
 {
 	struct sym_procs *p = calloc(1, sizeof(*p));
-	if (p)
+	if (p) {
 		p->last = &p->first;
+		p->files.demangle = o.demangle;
+		p->files.lines = o.lines;
+	}
 	return p;
 }
 
@@ -94,12 +80,7 @@ void sym_procs_free(struct sym_procs *p)
 		next = s->next;
 		snapshot_free(s);
 	}
-	for (uint32_t i = 0; i < p->n_files; i++) {
-		if (p->files[i].fd >= 0)
-			close(p->files[i].fd);
-		sym_elf_close(p->files[i].elf);
-		free(p->files[i].path);
-	}
+	files_fini(&p->files);
 	free(p);
 }
 
@@ -119,109 +100,6 @@ static void proc_drop_oldest(struct sym_procs *p)
 		p->last = &p->first;
 	p->n_snapshots--;
 	snapshot_free(s);
-}
-
-/* -- files -- */
-
-/* The mapped file itself; when the kernel does not let us, the file of that path, if it is the same. */
-static int file_open(uint32_t pid, uint64_t lo, uint64_t hi, const char *path, uint64_t ino)
-{
-	char name[PATH_MAX + 64];
-	struct stat st;
-	snprintf(name, sizeof(name), "/proc/%u/map_files/%llx-%llx", pid, (unsigned long long)lo, (unsigned long long)hi);
-	int fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	for (int i = 0; fd < 0 && i < 2; i++) {
-		if (i)
-			snprintf(name, sizeof(name), "%s", path);
-		else
-			snprintf(name, sizeof(name), "/proc/%u/root%s", pid, path);
-		fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-		if (fd >= 0 && (fstat(fd, &st) || st.st_ino != ino)) {
-			close(fd);
-			fd = -1;
-		}
-	}
-	return fd;
-}
-
-/* Index of the file of a mapping; PROC_FILES: there is no room. `check`: one that we know may have been written to. */
-static uint32_t file_find(struct sym_procs *p, enum file_kind kind, uint64_t dev, uint64_t ino, uint32_t pid, const struct mapping *m,
-			  const char *path, bool check)
-{
-	struct stat st = { 0 };
-	int fd = -1;
-	for (uint32_t i = 0; i < p->n_files; i++) {
-		struct proc_file *f = &p->files[i];
-		if (f->kind != kind || f->dev != dev || f->ino != ino)
-			continue;
-		if (kind != FILE_ELF || (!check && (f->elf || f->fd >= 0)))
-			return i;
-		if (fd < 0 && (fd = file_open(pid, m->lo, m->hi, path, ino)) >= 0 && fstat(fd, &st) != 0)
-			memset(&st, 0, sizeof(st));
-		if (fd < 0 || !memcmp(&st.st_mtim, &f->mtime, sizeof(st.st_mtim))) {
-			if (fd >= 0)
-				close(fd);
-			return i;
-		}
-	}
-	char *copy = p->n_files < PROC_FILES ? strdup(path) : NULL;
-	if (kind == FILE_ELF && copy && fd < 0 && (check || p->n_files < PROC_FILES_AT_ONCE))
-		fd = file_open(pid, m->lo, m->hi, path, ino);
-	if (!copy) {
-		if (fd >= 0)
-			close(fd);
-		return PROC_FILES;
-	}
-	if (fd >= 0 && fstat(fd, &st) != 0)
-		memset(&st, 0, sizeof(st));
-	p->files[p->n_files] = (struct proc_file){ .kind = kind, .dev = dev, .ino = ino, .path = copy, .fd = fd, .mtime = st.st_mtim };
-	return p->n_files++;
-}
-
-/* Our own vDSO as a file: every process of this word size has the same. */
-static int file_vdso(void)
-{
-	const uint8_t *image = (const uint8_t *)getauxval(AT_SYSINFO_EHDR);
-	char line[512];
-	size_t size = 0;
-	FILE *f = image ? fopen("/proc/self/maps", "re") : NULL;
-	while (f && fgets(line, sizeof(line), f)) {
-		unsigned long lo, hi;
-		if (sscanf(line, "%lx-%lx", &lo, &hi) == 2 && lo == (unsigned long)image)
-			size = hi - lo;
-	}
-	if (f)
-		fclose(f);
-	if (!size || size > PROC_VDSO_MAX)
-		return -1;
-	int fd = memfd_create("vdso", MFD_CLOEXEC);
-	if (fd >= 0 && write(fd, image, size) != (ssize_t)size) {
-		close(fd);
-		return -1;
-	}
-	return fd;
-}
-
-static struct sym_elf *file_symbols(struct proc_file *f)
-{
-	char name[64];
-	if (f->tried)
-		return f->elf;
-	f->tried = true;
-	if (f->kind == FILE_VDSO)
-		f->fd = file_vdso();
-	else if (f->fd < 0) /* there were too many to open each at once */
-		f->fd = file_open(0, 0, 0, f->path, f->ino);
-	if (f->fd < 0)
-		return NULL;
-	snprintf(name, sizeof(name), "/proc/self/fd/%d", f->fd);
-	if (sym_elf_open(name, &f->elf))
-		f->elf = NULL;
-	else
-		close(f->fd); /* the ELF has its own; without symbols we keep ours, that the inode is not used again */
-	if (f->elf)
-		f->fd = -1;
-	return f->elf;
 }
 
 /* -- mappings -- */
@@ -283,14 +161,14 @@ static bool snapshot_line(struct sym_procs *p, struct snapshot *s, const char *l
 	const char *path = line + at;
 	struct mapping m = { .lo = lo, .hi = hi, .off = off };
 	if (path[0] == '/' && ino)
-		m.file = file_find(p, FILE_ELF, (uint64_t)major << 32 | minor, ino, s->pid, &m, path, true);
+		m.file = files_find(&p->files, FILE_ELF, &(struct file_mapping){ s->pid, lo, hi, (uint64_t)major << 32 | minor, ino, path }, true);
 	else if (!strcmp(path, "[vdso]"))
-		m.file = file_find(p, FILE_VDSO, 0, 0, s->pid, &m, "[vdso]", true);
+		m.file = files_find(&p->files, FILE_VDSO, &(struct file_mapping){ .path = "[vdso]" }, true);
 	else if (!strcmp(path, "[vsyscall]"))
 		return true;
 	else
-		m.file = file_find(p, FILE_ANON, 0, 0, s->pid, &m, "[anon]", true);
-	if (m.file < PROC_FILES && p->files[m.file].kind == FILE_ANON && !s->jit)
+		m.file = files_find(&p->files, FILE_ANON, &(struct file_mapping){ .path = "[anon]" }, true);
+	if (m.file < FILES_MAX && p->files.v[m.file].kind == FILE_ANON && !s->jit)
 		s->jit = sym_jit_open(s->pid);
 	return snapshot_add(s, m);
 }
@@ -397,7 +275,8 @@ void sym_procs_mapped(struct sym_procs *p, const struct sym_mapping *x)
 		s = proc_new_live(p, x->pid, 0);
 	if (!s || s->n >= PROC_LIVE_MAPPINGS)
 		return;
-	m.file = file_find(p, vdso ? FILE_VDSO : FILE_ELF, vdso ? 0 : x->dev, vdso ? 0 : x->ino, x->pid, &m, x->path, false);
+	struct file_mapping f = { vdso ? 0 : x->pid, m.lo, m.hi, vdso ? 0 : x->dev, vdso ? 0 : x->ino, x->path };
+	m.file = files_find(&p->files, vdso ? FILE_VDSO : FILE_ELF, &f, false);
 	snapshot_add(s, m);
 }
 
@@ -434,16 +313,18 @@ static bool mapping_name(struct sym_procs *p, const struct snapshot *s, const st
 {
 	struct sym sym;
 	uint64_t vaddr;
-	if (m->file >= PROC_FILES)
+	if (m->file >= FILES_MAX)
 		return false;
-	struct proc_file *f = &p->files[m->file];
+	const struct file *f = &p->files.v[m->file];
 	ret->file = f->path;
 	if (f->kind == FILE_ANON)
 		return s->jit && sym_jit_at(s->jit, addr, &ret->name, &ret->offset);
-	const struct sym_elf *e = file_symbols(f);
+	const struct sym_elf *e = files_symbols(&p->files, m->file);
 	if (e && sym_elf_addr(e, addr - m->lo + m->off, &vaddr) && sym_elf_at(e, vaddr, &sym)) {
-		ret->name = sym.name;
+		struct sym_lines *lines = files_lines(&p->files, m->file);
+		ret->name = files_name(&p->files, sym.name);
 		ret->offset = vaddr - sym.addr;
+		ret->place = lines && sym_lines_at(lines, vaddr, &p->place) ? &p->place : NULL;
 		return true;
 	}
 	if (f->kind == FILE_VDSO) {
@@ -490,4 +371,26 @@ bool sym_procs_at(struct sym_procs *p, uint32_t pid, uint64_t addr, struct sym_f
 	p->missed_pid = pid;
 	p->missed_page = addr >> 12;
 	return false;
+}
+
+static const struct mapping *proc_mapping(struct sym_procs *p, uint32_t pid, uint64_t addr, int depth)
+{
+	const struct mapping *m = NULL;
+	for (const struct snapshot *s = *proc_bucket(p, pid); s && !m; s = s->older)
+		m = s->pid == pid ? snapshot_at(s, addr) : NULL;
+	for (const struct snapshot *s = m ? NULL : *proc_bucket(p, pid); s; s = s->older)
+		if (s->pid == pid && s->parent && depth < PROC_ANCESTORS)
+			return proc_mapping(p, s->parent, addr, depth + 1);
+	return m;
+}
+
+uint32_t sym_procs_id(struct sym_procs *p, uint32_t pid, uint64_t addr, const uint8_t **ret_id, uint64_t *ret_offset)
+{
+	const struct mapping *m = proc_mapping(p, pid, addr, 0);
+	if (!m && proc_look(p, pid))
+		m = proc_mapping(p, pid, addr, 0);
+	if (!m || m->file >= FILES_MAX)
+		return 0;
+	*ret_offset = addr - m->lo + m->off;
+	return files_id(&p->files, m->file, ret_id);
 }

@@ -32,6 +32,9 @@ struct sym_file {
 int sym_elf_open_file(const struct sym_file *f, struct sym_elf **ret);
 /* Its separate debug file, or -1: by build id or debug link, never from a server. */
 int sym_debug_open(int fd, const char *root, const char *path);
+/* Closes it, but for its file, which is the caller's now, as is its debug file. */
+int sym_elf_let_go(struct sym_elf *e, int *ret_debug_fd);
+bool sym_elf_gave_up(const struct sym_elf *e); /* the user stopped asking the servers */
 /* The file with its DWARF, itself or its debug file: a descriptor for the caller to close, or -errno. */
 int sym_elf_dwarf(struct sym_elf *e);
 /* The build id: how many bytes; 0 if it has none. */
@@ -63,6 +66,8 @@ uint32_t sym_note_id(const void *notes, size_t size, uint32_t align, uint8_t ret
 /* The name and CRC in a section .gnu_debuglink; false: it is none. */
 bool sym_debug_link(const void *section, size_t size, char ret_name[256], uint32_t *ret_crc);
 
+uint32_t sym_file_id(int fd, uint8_t ret[SYM_ID_MAX]);
+
 /* -- demangle.c -- */
 /* The name in C++, Rust or D of a mangled one. false: it is not mangled, or means more text than is good; *ret is then empty. */
 bool sym_demangle(const char *name, struct buf *ret);
@@ -78,6 +83,7 @@ int sym_insn_boundary(const uint8_t *text, uint32_t n, uint32_t offset);
 /* -- lib.c: which file? -- */
 /* Where the file system of a process is: "" when it is ours, else "/proc/PID/root". */
 const char *sym_root(struct arena *a, int pid);
+bool sym_root_is_ours(int pid);
 /* Follow every symbolic link of `path` inside `root`. The path as seen inside, or NULL with -errno in *ret_err. */
 const char *sym_path_resolve(struct arena *a, const char *root, const char *path, int *ret_err);
 /* A library by short name ("c", "libc", "libc.so.6"), as the dynamic loader would find it. Inside `root`, or NULL. */
@@ -94,14 +100,28 @@ bool sym_cache_each(const void *image, size_t size, bool (*each)(void *arg, cons
 /* Is `soname` ("libssl.so.3") what `name` ("ssl", "libssl", "libssl.so") asks for? */
 bool sym_lib_matches(const char *soname, const char *name);
 
+/* -- place.c, line.c: lines of source -- */
+enum { SYM_INLINES = 32 };
+struct sym_place {
+	const char *file; /* NULL: not known */
+	uint32_t line;
+	uint32_t n;       /* functions that were inlined there, the innermost first; each with where it was */
+	struct sym_inline { const char *name, *file; uint32_t line; } in[SYM_INLINES];
+};
+
 /* -- proc.c: code addresses of processes -- */
 struct sym_procs;
 struct sym_frame {
 	const char *name;   /* of the function; "[vdso]" for what has none there */
 	const char *file;   /* path, as the process sees it; "[vdso]", "[anon]"; may be set although `name` is not */
 	uint64_t offset;    /* in the function */
+	const struct sym_place *place; /* or NULL */
 };
-struct sym_procs *sym_procs_new(void); /* NULL without memory */
+struct sym_options {
+	bool demangle; /* names of C++, Rust, D */
+	bool lines;    /* look for lines of source */
+};
+struct sym_procs *sym_procs_new(struct sym_options o); /* NULL without memory */
 void sym_procs_free(struct sym_procs *p);
 /* Look at the mappings of a process now, to know them when it has gone. */
 void sym_procs_see(struct sym_procs *p, uint32_t pid);
@@ -117,5 +137,7 @@ void sym_procs_exec(struct sym_procs *p, uint32_t pid);
 void sym_procs_fork(struct sym_procs *p, uint32_t pid, uint32_t parent);
 /* What is at `addr` in process `pid`? false: no name. Strings live until the next call of anything here. */
 bool sym_procs_at(struct sym_procs *p, uint32_t pid, uint64_t addr, struct sym_frame *ret);
+/* The build id of the file that is mapped there (the number of its bytes, or 0), and the offset in the file. */
+uint32_t sym_procs_id(struct sym_procs *p, uint32_t pid, uint64_t addr, const uint8_t **ret_id, uint64_t *ret_offset);
 
 #endif

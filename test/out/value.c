@@ -216,7 +216,7 @@ static bool frame_of(void *arg, bool user, uint32_t pid, uint64_t addr, struct o
 	if (addr < 0x1000 || addr >= 0x2000)
 		return false;
 	snprintf(name, sizeof(name), user ? "u1@%u\033" : "f1", pid);
-	*ret = (struct out_frame){ name, "[mod]", addr - 0x1000 };
+	*ret = (struct out_frame){ .name = name, .module = "[mod]", .offset = addr - 0x1000 };
 	return true;
 }
 

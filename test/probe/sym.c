@@ -413,7 +413,7 @@ __attribute__((noinline, used)) void test_here(void)
 
 static void test_procs(struct arena *a)
 {
-	struct sym_procs *p = sym_procs_new();
+	struct sym_procs *p = sym_procs_new((struct sym_options){ .demangle = true });
 	struct sym_frame f;
 	uint32_t me = (uint32_t)getpid();
 	uint64_t here = (uint64_t)(uintptr_t)test_here;
