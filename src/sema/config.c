@@ -62,7 +62,7 @@ void sema_config_init(struct sema_config *c)
 {
 	*c = (struct sema_config){ .max_map_keys = 4096, .max_strlen = 1024, .max_cat_bytes = 10240, .on_stack_limit = 32,
 				   .max_bpf_progs = 1024, .max_probes = 1024, .log_size = 1000000, .print_maps_on_exit = true,
-				   .cpp_demangle = true, .lazy_symbolication = true, .show_debug_info = true, .use_blazesym = true,
+				   .cpp_demangle = true, .lazy_symbolication = true, .use_blazesym = true,
 				   .unstable_typeinfo = UNSTABLE_ERROR, .unstable_import_statement = UNSTABLE_ERROR, .str_trunc_trailer = { "..", 2 },
 				   .license = { "GPL", 3 } };
 }
