@@ -208,7 +208,7 @@ static bool lower_map(struct lower *l, struct map_sym *sym)
 		mm.kind = MM_GLOBAL;
 		mm.offset = l->globals_top;
 		mm.max_entries = 1;
-		l->globals_top += mm.value_size;
+		l->globals_top += mm.value_size + 8;
 	}
 	enum { PERCPU_VALUE_MAX = 32 << 10 }; /* of the kernel's per-CPU allocator */
 	if (agg && sym->key && mm.value_size > PERCPU_VALUE_MAX) {

@@ -287,16 +287,16 @@ static void lower_buf_into(struct lower *l, struct node *n, struct place dst)
 	else
 		ir_jmp(LB, w == W_USER ? user : kern);
 	ir_at(LB, kern);
-	ref r = ir_call(LB, TY_I64, H_probe_read_kernel, 3, lower_address(l, data), len, ptr);
-	ir_br(LB, ir_bin(LB, OP_SLT, r, ir_const(LB, 0)), bad_k, good);
+	ref rk = ir_call(LB, TY_I64, H_probe_read_kernel, 3, lower_address(l, data), len, ptr);
+	ir_br(LB, ir_bin(LB, OP_SLT, rk, ir_const(LB, 0)), bad_k, good);
 	ir_at(LB, user);
-	r = ir_call(LB, TY_I64, H_probe_read_user, 3, lower_address(l, data), len, ptr);
-	ir_br(LB, ir_bin(LB, OP_SLT, r, ir_const(LB, 0)), bad_u, good);
+	ref ru = ir_call(LB, TY_I64, H_probe_read_user, 3, lower_address(l, data), len, ptr);
+	ir_br(LB, ir_bin(LB, OP_SLT, ru, ir_const(LB, 0)), bad_u, good);
 	ir_at(LB, bad_k);
-	lower_count(l, CW_KERN_READ);
+	lower_fault(l, FAULT_READ_KERNEL, rk);
 	ir_jmp(LB, none);
 	ir_at(LB, bad_u);
-	lower_count(l, CW_USER_READ);
+	lower_fault(l, FAULT_READ_USER, ru);
 	ir_jmp(LB, none);
 	ir_at(LB, none); /* what cannot be read is an empty buffer */
 	lower_write(l, dst, u32, ir_const(LB, 0));

@@ -23,7 +23,7 @@ enum {
 
 static uint32_t lower_event(struct lower *l, enum event_kind kind, struct span span)
 {
-	struct event e = { .kind = kind, .span = span };
+	struct event e = { .kind = kind, .span = span, .calls = l->calls };
 	vec_push(l->a, &l->m->events, e);
 	return l->m->events.n - 1;
 }
@@ -158,6 +158,8 @@ static void lower_fixed(struct lower *l, const struct event *e, struct node *con
 /* One packed string: read or copied to the tail, its length to the fixed part, the tail moved on. */
 static void lower_pack(struct lower *l, const struct event_arg *a, struct node *n, struct place payload, uint32_t fixed, uint32_t v_tail)
 {
+	struct span old = l->b.span;
+	l->b.span = n->span;
 	ref tail = ir_getvar(LB, v_tail);
 	struct place dst = { .base = ir_addptr(LB, lower_address(l, lower_at(payload, fixed)), tail), .where = W_MEM, .align = 1 };
 	ref len;
@@ -173,6 +175,7 @@ static void lower_pack(struct lower *l, const struct event_arg *a, struct node *
 	}
 	ir_store(LB, 2, payload.base, payload.off + a->offset, len);
 	ir_setvar(LB, v_tail, ir_bin(LB, OP_ADD, tail, len));
+	l->b.span = old;
 }
 
 /* Gives the ring a record that lies in scratch, of `len` bytes behind its head. */

@@ -132,7 +132,7 @@ static struct place lower_index_place(struct lower *l, struct node *n)
 	if (count) {
 		ir_br(LB, ir_bin(LB, OP_ULT, i, lower_int(l, count)), ok, bad);
 		ir_at(LB, bad);
-		lower_count(l, CW_OOB);
+		lower_fault(l, FAULT_BOUNDS, NOREF);
 		ir_setvar(LB, v, lower_int(l, 0));
 		ir_jmp(LB, ok);
 		ir_at(LB, ok);
@@ -227,6 +227,8 @@ struct place lower_place(struct lower *l, struct node *n)
 		ir_br(LB, ir_bin(LB, OP_NE, p, lower_int(l, 0)), join, none);
 		ir_at(LB, none);
 		ir_setvar(LB, v, lower_zeros(l)); /* a missing element reads as zero */
+		if (l->o->report_reads)
+			lower_fault(l, FAULT_LOOKUP, NOREF);
 		ir_jmp(LB, join);
 		ir_at(LB, join);
 		return (struct place){ .base = ir_getvar(LB, v), .where = W_MEM, .align = 8 };
@@ -320,7 +322,7 @@ static ref lower_divide(struct lower *l, enum ast_op op, ref x, ref y, const str
 	uint32_t v = func_var(f, TY_I64, "quotient"), good = func_block(f), bad = func_block(f), join = func_block(f);
 	ir_br(LB, ir_bin(LB, OP_NE, y, lower_int(l, 0)), good, bad);
 	ir_at(LB, bad);
-	lower_count(l, CW_DIV_ZERO);
+	lower_fault(l, FAULT_DIVIDE, NOREF);
 	ir_setvar(LB, v, lower_int(l, 1));
 	ir_jmp(LB, join);
 	ir_at(LB, good);
@@ -534,17 +536,17 @@ static ref lower_cast(struct lower *l, struct node *n)
 
 static void lower_block_value(struct lower *l, struct node *n, struct place *dst, uint32_t var)
 {
+	const struct call_chain *outer = lower_called(l, n);
 	if (n->kind == N_BLOCK) {
 		for (uint32_t i = 0; i < n->list.n; i++)
 			lower_stmt(l, n->list.v[i]);
-		if (!n->a)
-			return;
 		n = n->a;
 	}
-	if (dst)
+	if (n && dst)
 		lower_store(l, n, *dst);
-	else
+	else if (n)
 		ir_setvar(LB, var, lower_scalar(l, n));
+	l->calls = outer;
 }
 
 static void lower_choice(struct lower *l, struct node *n, struct place *dst, uint32_t var)

@@ -18,6 +18,13 @@ struct place lower_map_global(struct lower *l, const struct map_sym *m)
 	return (struct place){ .base = ir_mapval(LB, 0, REGION(RG_GLOBALS, mm->offset)), .where = W_MEM, .align = 8 };
 }
 
+/* An unkeyed value was written: it exists now, whatever it is. */
+void lower_map_present(struct lower *l, const struct map_sym *m)
+{
+	struct place p = lower_map_global(l, m);
+	ir_store(LB, 1, p.base, p.off + l->m->maps.v[m->index].value_size, ir_const(LB, 1));
+}
+
 /* -- keys -- */
 
 ref lower_key(struct lower *l, const struct map_sym *m, struct node *key)
@@ -62,7 +69,7 @@ static void lower_check_update(struct lower *l, ref r)
 	uint32_t bad = func_block(f), ok = func_block(f);
 	ir_br(LB, ir_bin(LB, OP_NE, r, ir_const(LB, 0)), bad, ok);
 	ir_at(LB, bad);
-	lower_count(l, CW_MAP_FULL);
+	lower_fault(l, FAULT_UPDATE, r);
 	ir_jmp(LB, ok);
 	ir_at(LB, ok);
 }
@@ -81,12 +88,12 @@ static ref lower_element(struct lower *l, const struct map_sym *m, struct node *
 	ir_br(LB, ir_bin(LB, OP_NE, p, ir_const(LB, 0)), found, miss);
 	ir_at(LB, miss);
 	f->blocks.v[miss].cold = true;
-	ir_call(LB, TY_I64, H_map_update_elem, 4, ir_mapref(LB, m->index), key, lower_zeros(l), ir_const(LB, 1 /* BPF_NOEXIST */));
+	ref r = ir_call(LB, TY_I64, H_map_update_elem, 4, ir_mapref(LB, m->index), key, lower_zeros(l), ir_const(LB, 1 /* BPF_NOEXIST */));
 	ref q = lower_lookup_key(l, m, key);
 	ir_setvar(LB, v, q);
 	ir_br(LB, ir_bin(LB, OP_NE, q, ir_const(LB, 0)), again, full);
 	ir_at(LB, full);
-	lower_count(l, CW_MAP_FULL);
+	lower_fault(l, FAULT_UPDATE, r);
 	ir_jmp(LB, absent);
 	ir_at(LB, again);
 	f->blocks.v[again].cold = true;
@@ -106,7 +113,13 @@ ref lower_map_read(struct lower *l, struct node *n)
 	uint32_t v = func_var(f, TY_I64, "value"), some = func_block(f), join = func_block(f);
 	ref p = lower_lookup(l, n->map, n->a);
 	ir_setvar(LB, v, ir_const(LB, 0));
-	ir_br(LB, ir_bin(LB, OP_NE, p, ir_const(LB, 0)), some, join);
+	uint32_t none = l->o->report_reads ? func_block(f) : join;
+	ir_br(LB, ir_bin(LB, OP_NE, p, ir_const(LB, 0)), some, none);
+	if (none != join) {
+		ir_at(LB, none);
+		lower_fault(l, FAULT_LOOKUP, NOREF);
+		ir_jmp(LB, join);
+	}
 	ir_at(LB, some);
 	struct place pl = { .base = p, .where = W_MEM, .align = 8 };
 	ir_setvar(LB, v, lower_read(l, pl, t, NULL));
@@ -151,8 +164,10 @@ void lower_map_assign(struct lower *l, struct node *target, struct node *value)
 	struct place dst = lower_map_global(l, m);
 	if (lower_is_value(m->value)) {
 		lower_write(l, dst, m->value, lower_scalar(l, value));
+		lower_map_present(l, m);
 		return;
 	}
+	lower_map_present(l, m);
 	if (value->kind == N_TUPLE || value->kind == N_RECORD || value->kind == N_TERNARY || value->kind == N_IF || value->kind == N_BLOCK ||
 	    value->kind == N_INLINE) {
 		struct place t = lower_temp(l, m->value->size, 8, "new"); /* the value may be made from the old one */
@@ -186,6 +201,8 @@ void lower_map_compound(struct lower *l, struct node *n)
 		ref old = lower_read(l, p, t, NULL);
 		lower_write(l, p, t, lower_combine(l, n->op, old, v, t, n->b->type, t, n->b));
 	}
+	if (!n->a->a)
+		lower_map_present(l, m);
 	ir_jmp(LB, join);
 	ir_at(LB, join);
 }
@@ -212,6 +229,8 @@ ref lower_map_incdec(struct lower *l, struct node *n, bool want)
 		lower_write(l, p, t, val);
 		ir_setvar(LB, result, n->ival ? val : old);
 	}
+	if (!n->a->a)
+		lower_map_present(l, m);
 	ir_jmp(LB, join);
 	ir_at(LB, join);
 	return want ? ir_getvar(LB, result) : NOREF;
@@ -556,7 +575,10 @@ ref lower_map_delete(struct lower *l, struct node *map, struct node *key)
 	if (!key) {
 		const struct module_map *mm = &l->m->maps.v[m->index];
 		if (mm->kind == MM_GLOBAL) {
-			lower_zero(l, lower_map_global(l, m), mm->value_size);
+			struct place p = lower_map_global(l, m);
+			ref there = ir_load(LB, TY_I64, 1, false, p.base, p.off + mm->value_size);
+			lower_zero(l, p, mm->value_size + 8);
+			return there;
 		} else { /* every CPU's copy */
 			struct func *f = l->b.f;
 			uint32_t cpu = func_var(f, TY_I64, "cpu"), head = func_block(f), body = func_block(f), done = func_block(f);

@@ -67,7 +67,7 @@ static void lower_check_read(struct lower *l, ref r, enum where w)
 	uint32_t bad = func_block(f), ok = func_block(f);
 	ir_br(LB, ir_bin(LB, OP_SLT, r, ir_const(LB, 0)), bad, ok);
 	ir_at(LB, bad);
-	lower_count(l, w == W_USER ? CW_USER_READ : CW_KERN_READ);
+	lower_fault(l, w == W_USER ? FAULT_READ_USER : FAULT_READ_KERNEL, r);
 	ir_jmp(LB, ok);
 	ir_at(LB, ok);
 }
@@ -279,7 +279,7 @@ static void lower_read_str_by(struct lower *l, const struct str_read *x, enum wh
 	ir_setvar(LB, x->var, r);
 	ir_jmp(LB, join);
 	ir_at(LB, bad);
-	lower_count(l, w == W_USER ? CW_USER_READ : CW_KERN_READ);
+	lower_fault(l, w == W_USER ? FAULT_READ_USER_STR : FAULT_READ_KERNEL_STR, r);
 	ir_store(LB, 1, x->dst.base, x->dst.off, ir_const(LB, 0));
 	ir_setvar(LB, x->var, ir_const(LB, 0));
 	ir_jmp(LB, join);

@@ -12,6 +12,7 @@
  *   lower_text.c   names of errors and the like, searching and comparing text
  *   lower_stack.c  stacks
  *   lower_event.c  records for the reader: printf and its family
+ *   lower_fault.c  failures at run time, by place
  *   lower_group.c  many system-call tracepoints by one raw tracepoint
  *   lower_usdt.c   arguments of static probes; which place of several it is
  *   lower_session.c entry and return of the same functions by one program
@@ -138,6 +139,7 @@ struct lower {
 		ref map;
 		struct loop_entry *up;
 	} *entry;
+	const struct call_chain *calls; /* around the place that is lowered */
 	bool failed;
 };
 
@@ -162,6 +164,13 @@ uint32_t lower_rodata_off(struct lower *l, const void *p, uint32_t n);
 uint32_t lower_attach_index(struct lower *l, const struct attach_point *ap, uint32_t *cursor);
 uint32_t lower_clause_fn(struct lower *l, const struct clause *cl, const struct attach_point *ap, uint32_t attach);
 
+/* lower_fault.c: in cold code: count it, for the verdict and for the place; ret: what the helper returned, or NOREF */
+enum fault {
+	FAULT_UPDATE, FAULT_LOOKUP, FAULT_READ_KERNEL, FAULT_READ_USER, FAULT_READ_KERNEL_STR, FAULT_READ_USER_STR, FAULT_DIVIDE, FAULT_BOUNDS,
+	FAULT_KSTACK, FAULT_USTACK
+};
+void lower_fault(struct lower *l, enum fault kind, ref ret);
+
 /* lower_group.c */
 bool lower_is_grouped(struct lower *l, const struct clause *cl);
 /* Programs for those places of the clause that one raw tracepoint can serve; marks them in `done`. */
@@ -181,6 +190,8 @@ ref lower_probe_number(struct lower *l);  /* `probe`, by the cookie */
 
 /* lower_stmt.c */
 void lower_stmt(struct lower *l, struct node *n);
+/* Around a block that is the body of a macro or function: what calls it. */
+const struct call_chain *lower_called(struct lower *l, const struct node *block);
 void lower_inlined(struct lower *l, struct node *n);              /* the body of a function; its result is in n->a's variable */
 void lower_condition(struct lower *l, struct node *n, uint32_t yes, uint32_t no);
 void lower_count_assignments(struct lower *l, struct node *n);
@@ -232,6 +243,7 @@ struct place lower_deref(struct lower *l, ref ptr, const struct type *ptr_type);
 
 /* lower_map.c */
 struct place lower_map_global(struct lower *l, const struct map_sym *m);
+void lower_map_present(struct lower *l, const struct map_sym *m); /* an unkeyed value was written */
 ref lower_key(struct lower *l, const struct map_sym *m, struct node *key);
 ref lower_lookup(struct lower *l, const struct map_sym *m, struct node *key);
 ref lower_map_read(struct lower *l, struct node *n);              /* scalar value of @m or @m[k] (not aggregations) */

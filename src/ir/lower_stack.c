@@ -147,7 +147,7 @@ void lower_stack_into(struct lower *l, struct node *n, struct place dst)
 	ref r = ir_call(LB, TY_I64, H_get_stack, 4, lower_ctx(l), frames, ir_const(LB, bytes), ir_const(LB, user ? STACK_USER : 0));
 	ir_br(LB, ir_bin(LB, OP_SLT, r, ir_const(LB, 0)), lost, got);
 	ir_at(LB, lost);
-	lower_count(l, CW_STACK);
+	lower_fault(l, user ? FAULT_USTACK : FAULT_KSTACK, NOREF);
 	ir_jmp(LB, join);
 	ir_at(LB, got);
 	ir_br(LB, r, some, join);

@@ -12,6 +12,17 @@
 enum { LOOP_MAX = 1 << 23 }; /* BPF_MAX_LOOPS */
 enum { LEAVE_PROGRAM = 1, LEAVE_FUNCTION = 2 }; /* the flag of the frame */
 
+const struct call_chain *lower_called(struct lower *l, const struct node *block)
+{
+	const struct call_chain *outer = l->calls;
+	if (block->kind == N_BLOCK && block->call.hi) {
+		struct call_chain *c = arena_new(l->a, struct call_chain);
+		*c = (struct call_chain){ block->call, outer };
+		l->calls = c;
+	}
+	return outer;
+}
+
 void lower_count_assignments(struct lower *l, struct node *n)
 {
 	if (!n)
@@ -338,12 +349,15 @@ void lower_stmt(struct lower *l, struct node *n)
 	if (n->kind != N_BLOCK)
 		l->b.span = n->span;
 	switch (n->kind) {
-	case N_BLOCK:
+	case N_BLOCK: {
+		const struct call_chain *outer = lower_called(l, n);
 		for (uint32_t i = 0; i < n->list.n; i++)
 			lower_stmt(l, n->list.v[i]);
 		if (n->a)
 			lower_discard(l, n->a);
+		l->calls = outer;
 		break;
+	}
 	case N_EXPRSTMT:
 	case N_DISCARD:
 		lower_discard(l, n->a);

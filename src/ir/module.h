@@ -74,7 +74,7 @@ struct module_map {
 	struct type *value;     /* agg types: layout in type.h (agg_layout) */
 	uint32_t key_size, value_size; /* bytes; value_size rounded up to 8 */
 	uint32_t max_entries;
-	uint32_t offset;        /* MM_GLOBAL: in the data map; MM_PERCPU: in the block */
+	uint32_t offset;        /* MM_GLOBAL: in the data map, with a word behind the value: was it ever written? MM_PERCPU: in the block */
 	bool by_name_only;      /* never printed at exit */
 };
 
@@ -95,7 +95,21 @@ enum event_kind {
 	EV_CAT, EV_SYSTEM, /* fmt + args */
 	EV_EXIT,       /* payload: s64 code; sent on the control ring */
 	EV_PROCESS,    /* payload: u64 pid; a new user stack or a new process with one: its mappings are remembered; control ring */
-	EV_RUNTIME,    /* runtime error/warning: fmt = message, span; rate: once per place and counted */
+	EV_RUNTIME,    /* no event of a ring: what out/ is told of a fault */
+};
+/* The calls of macros and functions around a place, from within. */
+struct call_chain {
+	struct span call;
+	const struct call_chain *up;
+};
+/* A place where a program may fail (lower_fault.c). */
+struct module_fault {
+	struct span span;
+	const char *message;  /* NULL: that of the error number */
+	const char *helper;   /* NULL: none */
+	const struct call_chain *calls;
+	uint32_t offset;      /* in the globals: u64 times, s64 what the helper returned last */
+	bool told;            /* run/: already said */
 };
 struct event_arg {
 	struct type *type;
@@ -111,6 +125,7 @@ struct event {
 	uint32_t map;        /* index in module.maps */
 	uint32_t top, div;   /* 0 = not given */
 	struct span span;
+	const struct call_chain *calls;
 };
 
 /* One BPF program and where it is attached. */
@@ -132,6 +147,7 @@ struct module {
 	VEC(struct func *) funcs; /* index = FNREF/CALLFN imm; [0] unused */
 	VEC(struct module_map) maps; /* [0] data, [1] ring, [2] control */
 	VEC(struct event) events;
+	VEC(struct module_fault) faults;
 	VEC(struct module_prog) progs; /* begin, then attached ones, then end; source order within */
 	VEC(struct attach_point *) attaches; /* index = attach cookie; rendered for `probe` */
 	VEC(struct str) strings;  /* interned constants: offset in rodata below */

@@ -262,6 +262,11 @@ static void folded_message(struct out *o, enum event_kind kind, const struct dia
 	out_text_ops.message(o, kind, d, span, text, n);
 }
 
+static void folded_fault(struct out *o, const struct diags *d, const struct out_fault *f)
+{
+	out_text_ops.fault(o, d, f);
+}
+
 static void folded_lost(struct out *o, uint64_t n)
 {
 	out_text_ops.lost(o, n);
@@ -285,6 +290,7 @@ const struct out_ops out_folded_ops = {
 	.screen = folded_table_screen,
 	.map = folded_map,
 	.message = folded_message,
+	.fault = folded_fault,
 	.lost = folded_lost,
 	.end = folded_end,
 	.verdict = folded_verdict,
@@ -307,6 +313,7 @@ const struct out_ops out_csv_ops = {
 	.screen = table_text_screen,
 	.map = csv_map,
 	.message = folded_message,
+	.fault = folded_fault,
 	.lost = folded_lost,
 	.end = folded_end,
 	.verdict = folded_verdict,

@@ -98,11 +98,20 @@ static void json_map(struct out *o, const struct out_map *m)
 	end(o);
 }
 
-static void json_message(struct out *o, enum event_kind kind, const struct diags *d, struct span span, const char *text,
-			 size_t n)
+static void place(struct buf *b, const struct diags *d, struct span span)
 {
 	const struct source *src;
 	uint32_t line, col;
+	if (!diag_locate(d, span.lo, &src, &line, &col))
+		return;
+	buf_adds(b, ", \"filename\": ");
+	string(b, src->name.s, src->name.len);
+	buf_addf(b, ", \"line\": %u, \"col\": %u", line, col);
+}
+
+static void json_message(struct out *o, enum event_kind kind, const struct diags *d, struct span span, const char *text,
+			 size_t n)
+{
 	struct buf *b = &o->buf;
 	if (o->no_warnings && kind != EV_ERRORF)
 		return;
@@ -111,11 +120,20 @@ static void json_message(struct out *o, enum event_kind kind, const struct diags
 		 : kind == EV_WARNF ? "warnf"
 				    : "runtime_error");
 	string(b, text, n);
-	if (diag_locate(d, span.lo, &src, &line, &col)) {
-		buf_adds(b, ", \"filename\": ");
-		string(b, src->name.s, src->name.len);
-		buf_addf(b, ", \"line\": %u, \"col\": %u", line, col);
-	}
+	place(b, d, span);
+	end(o);
+}
+
+static void json_fault(struct out *o, const struct diags *d, const struct out_fault *f)
+{
+	struct buf *b = &o->buf;
+	if (o->no_warnings)
+		return;
+	buf_addf(b, "{\"type\": \"%s\", \"msg\": ", f->helper ? "helper_error" : "runtime_error");
+	string(b, f->message, strlen(f->message));
+	if (f->helper)
+		buf_addf(b, ", \"helper\": \"%s\", \"retcode\": %lld", f->helper, (long long)f->retcode);
+	place(b, d, f->span);
 	end(o);
 }
 
@@ -166,6 +184,7 @@ const struct out_ops out_json_ops = {
 	.screen = table_json_screen,
 	.map = json_map,
 	.message = json_message,
+	.fault = json_fault,
 	.lost = json_lost,
 	.end = json_end,
 	.verdict = json_verdict,

@@ -137,6 +137,14 @@ struct out_verdict {
 	bool verbose;             /* say that also when nothing is known to be lost */
 };
 
+/* A failure at run time, and where. */
+struct out_fault {
+	struct span span;
+	const char *message, *helper; /* helper NULL: none */
+	int64_t retcode;
+	const struct call_chain *calls;
+};
+
 struct out;
 struct out_ops {
 	void (*attached)(struct out *, uint32_t n_probes);
@@ -154,6 +162,9 @@ struct out_ops {
 	void (*map)(struct out *, const struct out_map *); /* print(@m) and at exit */
 	void (*message)(struct out *, enum event_kind /* EV_ERRORF, EV_WARNF, EV_RUNTIME */, const struct diags *,
 			struct span, const char *text, size_t n);   /* stderr in text mode */
+	/* The calls around the place of the last message, innermost first; stderr in text mode. NULL: not shown. */
+	void (*expanded)(struct out *, enum event_kind, const struct diags *, const struct call_chain *);
+	void (*fault)(struct out *, const struct diags *, const struct out_fault *); /* stderr in text mode */
 	void (*lost)(struct out *, uint64_t n);                     /* since the last call, stderr in text mode */
 	void (*end)(struct out *); /* before the maps are printed at exit: "\n\n" in text */
 	void (*verdict)(struct out *, const struct out_verdict *);  /* says nothing when all is zero */

@@ -81,6 +81,40 @@ static void text_message(struct out *o, enum event_kind kind, const struct diags
 	buf_fini(&b);
 }
 
+static void text_calls(const struct diags *d, enum diag_severity severity, const struct call_chain *c, struct buf *b)
+{
+	for (; c; c = c->up) {
+		diag_place(d, severity, c->call, b);
+		buf_adds(b, "expanded from\n");
+		diag_excerpt(d, c->call, b);
+	}
+}
+
+static void text_expanded(struct out *o, enum event_kind kind, const struct diags *d, const struct call_chain *c)
+{
+	struct buf b = { 0 };
+	if (!c || (o->no_warnings && kind != EV_ERRORF))
+		return;
+	text_calls(d, kind == EV_ERRORF ? DIAG_ERROR : DIAG_WARNING, c, &b);
+	out_flush_err(o, b.s, b.len);
+	buf_fini(&b);
+}
+
+static void text_fault(struct out *o, const struct diags *d, const struct out_fault *f)
+{
+	struct buf b = { 0 };
+	if (o->no_warnings)
+		return;
+	diag_place(d, DIAG_WARNING, f->span, &b);
+	buf_addf(&b, "%s\n", f->message);
+	if (f->helper)
+		buf_addf(&b, "Additional Info - helper: %s, retcode: %lld\n", f->helper, (long long)f->retcode);
+	diag_excerpt(d, f->span, &b);
+	text_calls(d, DIAG_WARNING, f->calls, &b);
+	out_flush_err(o, b.s, b.len);
+	buf_fini(&b);
+}
+
 static void text_lost(struct out *o, uint64_t n)
 {
 	char s[48];
@@ -151,6 +185,8 @@ const struct out_ops out_text_ops = {
 	.screen = table_text_screen,
 	.map = text_map,
 	.message = text_message,
+	.expanded = text_expanded,
+	.fault = text_fault,
 	.lost = text_lost,
 	.end = text_end,
 	.verdict = text_verdict,

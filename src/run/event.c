@@ -26,6 +26,14 @@ static void event_message(struct session *s, enum event_kind kind, struct span s
 	s->out.ops->message(&s->out, kind, &s->diags, span, b->s ? b->s : "", b->len);
 }
 
+/* errorf, warnf */
+static void event_told(struct session *s, const struct event *ev)
+{
+	event_message(s, ev->kind, ev->span, &s->text);
+	if (s->out.ops->expanded)
+		s->out.ops->expanded(&s->out, ev->kind, &s->diags, ev->calls);
+}
+
 static void event_failed(struct session *s, const struct event *ev, const char *what, int err)
 {
 	struct buf b = { 0 };
@@ -151,26 +159,6 @@ static void event_element(struct session *s, const struct event *ev, const uint8
 	free(value);
 }
 
-/* The same message from the same place is said once; how often it came is said at the end. */
-static void event_runtime(struct session *s, uint32_t id, const struct event *ev, const uint8_t *p, uint32_t len)
-{
-	if (s->n_runtime && s->n_runtime[id]++)
-		return;
-	out_format(&s->out_env, ev, p, len, &s->text);
-	event_message(s, EV_RUNTIME, ev->span, &s->text);
-}
-
-void event_summary(struct session *s)
-{
-	for (uint32_t i = 0; s->n_runtime && i < s->module.events.n; i++) {
-		if (s->n_runtime[i] < 2)
-			continue;
-		buf_clear(&s->text);
-		buf_addf(&s->text, "the message above came %llu times", (unsigned long long)s->n_runtime[i]);
-		event_message(s, EV_RUNTIME, s->module.events.v[i].span, &s->text);
-	}
-}
-
 static void event_map(struct session *s, const struct event *ev)
 {
 	int err = ev->kind == EV_CLEAR ? map_clear(s, ev->map) :
@@ -251,7 +239,7 @@ int event_handle(void *arg, const void *record, uint32_t size)
 		else if (ev->kind == EV_SYSTEM)
 			event_system(s, ev);
 		else
-			event_message(s, ev->kind, ev->span, &s->text);
+			event_told(s, ev);
 		break;
 	case EV_ROW:
 		s->out.ops->row(&s->out, ev, p, len);
@@ -308,8 +296,7 @@ int event_handle(void *arg, const void *record, uint32_t size)
 		break;
 	}
 	case EV_RUNTIME:
-		event_runtime(s, id, ev, p, len);
-		break;
+		goto bad;
 	}
 	return s->out.error != 0;
 bad:

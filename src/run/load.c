@@ -246,7 +246,6 @@ int session_load(struct session *s)
 	const struct module *m = &s->module;
 	s->maps = arena_array(&s->arena, struct run_map, m->maps.n);
 	s->prog_fds = arena_array(&s->arena, int, m->progs.n);
-	s->n_runtime = arena_array(&s->arena, uint64_t, m->events.n ? m->events.n : 1);
 	for (uint32_t i = 0; i < m->maps.n; i++)
 		s->maps[i].fd = -1;
 	for (uint32_t i = 0; i < m->progs.n; i++)

@@ -49,6 +49,7 @@ static bool loop_portion(struct session *s, uint64_t *ret_n)
 	bool more_control, more_events;
 	ring_drain(&s->control, event_handle, s, &more_control);
 	*ret_n = ring_drain(&s->events, event_handle, s, &more_events);
+	faults_tell(s);
 	if (s->o->buffering != SESSION_FULL)
 		out_flush(&s->out);
 	if (s->out.error)

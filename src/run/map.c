@@ -52,7 +52,7 @@ static uint8_t *map_region(const struct session *s, const struct module_map *m, 
 {
 	const struct module *mod = &s->module;
 	uint64_t off = m->kind == MM_GLOBAL ? m->offset : (uint64_t)mod->percpu_off + (uint64_t)cpu * mod->cpu_stride + m->offset;
-	return s->data && off + m->value_size <= s->data_size ? s->data + off : NULL;
+	return s->data && off + m->value_size + (m->kind == MM_GLOBAL ? 1 : 0) <= s->data_size ? s->data + off : NULL;
 }
 
 static uint32_t map_n_regions(const struct session *s, const struct module_map *m)
@@ -71,12 +71,12 @@ static void map_read_region(const struct session *s, const struct module_map *m,
 	}
 }
 
-static void map_wipe_region(const struct session *s, const struct module_map *m)
+static void map_wipe_region(const struct session *s, const struct module_map *m, bool gone)
 {
 	for (uint32_t cpu = 0; cpu < map_n_regions(s, m); cpu++) {
 		uint8_t *p = map_region(s, m, cpu);
 		if (p)
-			memset(p, 0, m->value_size);
+			memset(p, 0, m->value_size + (gone && m->kind == MM_GLOBAL ? 1 : 0));
 	}
 }
 
@@ -238,11 +238,15 @@ int map_read_element(struct session *s, uint32_t map, const void *key, void *ret
 	return err == -ENOENT ? 0 : err;
 }
 
-/* Is there anything to show of an unkeyed map? Its memory cannot tell a zero that was never written. */
+/* Is there anything to show of an unkeyed map? A word behind a plain value tells whether it was written; of aggregations, only a sum of
+ * nothing and one of zeros look alike. */
 static bool map_is_unset(const struct session *s, uint32_t map, const struct out_row *row)
 {
 	const struct module_map *m = &s->module.maps.v[map];
 	const struct run_map *x = &s->maps[map];
+	const uint8_t *region = m->kind == MM_GLOBAL ? map_region(s, m, 0) : NULL;
+	if (m->kind == MM_GLOBAL)
+		return !region || !region[m->value_size];
 	if (!agg_is_empty(m->value, row->value, agg_size(m->value, m->value_size)))
 		return false;
 	return !x->used || x->cleared || (type_is_agg(m->value) && !x->zeroed);
@@ -278,7 +282,7 @@ int map_clear(struct session *s, uint32_t map)
 	s->maps[map].cleared = true;
 	s->maps[map].zeroed = false;
 	if (!map_is_hash(m)) {
-		map_wipe_region(s, m);
+		map_wipe_region(s, m, true);
 		return 0;
 	}
 	int err = map_read(s, map, &r);
@@ -294,7 +298,7 @@ int map_zero(struct session *s, uint32_t map)
 	struct map_rows r;
 	s->maps[map].zeroed = !s->maps[map].cleared;
 	if (!map_is_hash(m)) {
-		map_wipe_region(s, m);
+		map_wipe_region(s, m, false);
 		return 0;
 	}
 	uint8_t *zero = calloc(map_is_percpu(m) ? s->ncpus : 1, map_round8(m->value_size));

@@ -166,7 +166,6 @@ struct session {
 	struct buf module_name; /* of a kernel module, in brackets */
 	struct buf kernel_name; /* demangled */
 	struct out_inlined inlined[SYM_INLINES]; /* of the last frame */
-	uint64_t *n_runtime;    /* by module.events index: how often a run-time message came */
 	bool rank_failed;       /* a row was not kept, and that was said */
 	uint64_t n_bad_records; /* that could not be decoded: our bug, said in the verdict */
 	uint64_t lost_said;     /* lost events already reported */
@@ -199,7 +198,9 @@ void log_report(struct session *s, uint32_t prog, int err, const char *log, uint
 /* event.c: one record of a ring (arg: the session). */
 int event_handle(void *session, const void *record, uint32_t size);
 void event_header(struct session *s);  /* of the only table, before its first row */
-void event_summary(struct session *s); /* run-time messages that came more than once */
+/* fault.c */
+void faults_tell(struct session *s);    /* what failed for the first time since the last look */
+void faults_summary(struct session *s); /* at the end: what failed more than once */
 /* loop.c: from attached to the reason to end. */
 int loop_run(struct session *s);
 void loop_drain(struct session *s); /* both rings, until nothing is left */

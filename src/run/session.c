@@ -233,7 +233,7 @@ static void session_finish(struct session *s, bool ran)
 			s->out.ops->end(&s->out); /* the reference's two lines, also before no maps; a tool's output is its own */
 		if (s->sema.config.print_maps_on_exit)
 			map_print_all(s);
-		event_summary(s);
+		faults_summary(s);
 		verdict_print(s);
 		cost_print(s);
 	}

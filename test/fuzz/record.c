@@ -70,7 +70,6 @@ static void event_run(struct fuzz *f, const uint8_t *p, size_t n)
 		s->maps = arena_array(&s->arena, struct run_map, c.m.maps.n);
 		for (uint32_t i = 0; i < c.m.maps.n; i++)
 			s->maps[i].fd = -1;
-		s->n_runtime = arena_array(&s->arena, uint64_t, c.m.events.n + 1);
 		s->data_size = c.m.data_size;
 		s->data = calloc(1, s->data_size ? s->data_size : 1);
 		for (size_t i = 0; i < s->data_size; i++)
