@@ -407,23 +407,38 @@ void lower_join(struct lower *l, struct node *n)
 }
 
 /* On the control ring, for it must be read soon: the process may end. When it does not fit, nothing is lost but names. */
+ref lower_control(struct lower *l, enum event_kind k, uint32_t size, uint32_t room, uint32_t full)
+{
+	uint32_t ev = 0, there = func_block(l->b.f);
+	while (ev < l->m->events.n && l->m->events.v[ev].kind != k)
+		ev++;
+	if (ev == l->m->events.n)
+		ev = lower_event(l, k, l->b.span);
+	l->m->events.v[ev].fixed_size = size;
+	ref p = ir_call(LB, TY_RING_NULL, H_ringbuf_reserve, 3, ir_mapref(LB, 2), ir_const(LB, CONTROL_HEAD + size), ir_const(LB, 0));
+	ir_br(LB, ir_bin(LB, OP_NE, p, ir_const(LB, 0)), there, full);
+	ir_at(LB, there);
+	l->b.f->blocks.v[there].cold = true;
+	ir_store(LB, 4, p, 0, ir_const(LB, ev));
+	ir_store(LB, 4, p, 4, ir_const(LB, size));
+	ir_jmp(LB, room);
+	return p;
+}
+
+void lower_control_submit(struct lower *l, ref p)
+{
+	ir_call(LB, TY_I64, H_ringbuf_submit, 2, p, ir_const(LB, FORCE_WAKEUP));
+}
+
 void lower_process_event(struct lower *l, ref pid)
 {
 	struct func *f = l->b.f;
-	uint32_t ev = 0, room = func_block(f), join = func_block(f);
-	while (ev < l->m->events.n && l->m->events.v[ev].kind != EV_PROCESS)
-		ev++;
-	if (ev == l->m->events.n)
-		ev = lower_event(l, EV_PROCESS, l->b.span);
-	l->m->events.v[ev].fixed_size = 8;
-	ref p = ir_call(LB, TY_RING_NULL, H_ringbuf_reserve, 3, ir_mapref(LB, 2), ir_const(LB, RECORD_HEAD + 8), ir_const(LB, 0));
-	ir_br(LB, ir_bin(LB, OP_NE, p, ir_const(LB, 0)), room, join);
+	uint32_t room = func_block(f), join = func_block(f);
+	ref p = lower_control(l, EV_PROCESS, 8, room, join);
 	ir_at(LB, room);
 	f->blocks.v[room].cold = true;
-	ir_store(LB, 4, p, 0, ir_const(LB, ev));
-	ir_store(LB, 4, p, 4, ir_const(LB, 8));
-	ir_store(LB, 8, p, 8, pid);
-	ir_call(LB, TY_I64, H_ringbuf_submit, 2, p, ir_const(LB, FORCE_WAKEUP));
+	ir_store(LB, 8, p, CONTROL_HEAD, pid);
+	lower_control_submit(l, p);
 	ir_jmp(LB, join);
 	ir_at(LB, join);
 }

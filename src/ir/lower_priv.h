@@ -11,6 +11,7 @@
  *   lower_call.c   builtin values and functions
  *   lower_text.c   names of errors and the like, searching and comparing text
  *   lower_stack.c  stacks
+ *   lower_unwind.c user stacks without frame pointers
  *   lower_event.c  records for the reader: printf and its family
  *   lower_fault.c  failures at run time, by place
  *   lower_group.c  many system-call tracepoints by one raw tracepoint
@@ -140,6 +141,8 @@ struct lower {
 		struct loop_entry *up;
 	} *entry;
 	const struct call_chain *calls; /* around the place that is lowered */
+	struct unwind_layout *unwind; /* NULL: not made yet, or not to be had */
+	bool unwind_tried;
 	bool failed;
 };
 
@@ -286,7 +289,17 @@ void lower_stack_into(struct lower *l, struct node *n, struct place dst);
 void lower_process(struct lower *l, ref pid, ref is_new);
 ref lower_stack_len(struct lower *l, struct node *n);             /* number of frames */
 
+/* lower_unwind.c */
+enum { UNWIND_FRAMES = 512 }; /* the walk's state, in front of the frames */
+/* Walk the user's stack into the frames behind `state` (scratch memory); v_bytes: how much they are. Goes to `done`, or to `by_pointer` when the
+ * frame pointers must do. false: nothing was emitted, this kernel cannot. */
+bool lower_unwind(struct lower *l, ref state, uint32_t depth, uint32_t v_bytes, uint32_t done, uint32_t by_pointer);
+
 /* lower_event.c */
+/* A record of `size` bytes in the control ring: goes to `room` with its address, CONTROL_HEAD bytes in front of its payload, or to `full`. */
+enum { CONTROL_HEAD = 8 };
+ref lower_control(struct lower *l, enum event_kind k, uint32_t size, uint32_t room, uint32_t full);
+void lower_control_submit(struct lower *l, ref record);
 void lower_process_event(struct lower *l, ref pid);               /* "remember this process's mappings" */
 /* A message of the run: `fmt` with at most one number. */
 void lower_message(struct lower *l, struct node *n, enum event_kind k, struct str fmt, ref v);

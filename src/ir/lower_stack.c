@@ -129,34 +129,52 @@ static ref stack_with_caller(struct lower *l, ref room, uint32_t v_bytes, uint32
 	return ir_getvar(LB, v);
 }
 
+/* The kernel's walk, by frame pointers in user mode: frames into scratch memory at (user: behind) `state`, how much they are into v_bytes. Goes to `lost` when it
+ * fails. Where they begin. */
+static ref stack_by_kernel(struct lower *l, ref state, const struct type *t, uint32_t v_bytes, uint32_t lost, uint32_t none)
+{
+	struct func *f = l->b.f;
+	bool user = t->kind == T_USTACK, entry = user && t->count > 1 && stack_at_entry(l);
+	uint32_t bytes = t->count * 8, got = func_block(f), some = func_block(f);
+	ref room = user ? ir_addptr_imm(LB, state, UNWIND_FRAMES) : state, frames = entry ? ir_addptr_imm(LB, room, 8) : room;
+	ref r = ir_call(LB, TY_I64, H_get_stack, 4, lower_ctx(l), frames, ir_const(LB, bytes), ir_const(LB, user ? STACK_USER : 0));
+	ir_br(LB, ir_bin(LB, OP_SLT, r, ir_const(LB, 0)), lost, got);
+	ir_at(LB, got);
+	ir_br(LB, r, some, none);
+	ir_at(LB, some);
+	ir_setvar(LB, v_bytes, r);
+	return entry ? stack_with_caller(l, room, v_bytes, bytes) : frames;
+}
+
 void lower_stack_into(struct lower *l, struct node *n, struct place dst)
 {
 	struct func *f = l->b.f;
 	const struct type *t = n->type, *word = type_int(l->a, 8, false);
 	bool user = t->kind == T_USTACK;
 	uint32_t bytes = t->count * 8, map = stack_map(l, MM_STACK, bytes, stack_entries(l, t->count)), top = l->scratch_top;
-	uint32_t v_id = func_var(f, TY_I64, "id"), v_new = func_var(f, TY_I64, "new");
-	uint32_t lost = func_block(f), got = func_block(f), some = func_block(f), miss = func_block(f), full = func_block(f),
+	uint32_t v_id = func_var(f, TY_I64, "id"), v_new = func_var(f, TY_I64, "new"), v_bytes = func_var(f, TY_I64, "bytes"),
+		 v_frames = func_var(f, TY_MAPV, "frames");
+	uint32_t lost = func_block(f), walked = func_block(f), by_kernel = func_block(f), some = func_block(f), miss = func_block(f), full = func_block(f),
 		 added = func_block(f), kept = func_block(f), join = func_block(f);
 	ref pid = user ? ir_bin(LB, OP_LSHR, lower_pid_tgid(l, false), ir_const(LB, 32)) : NOREF;
 	ref key = ir_slot(LB, func_slot(f, 8, 8, "stack"));
-	bool entry = user && t->count > 1 && stack_at_entry(l);
-	ref room = lower_scratch(l, lower_scratch_alloc(l, bytes + 8)), frames = entry ? ir_addptr_imm(LB, room, 8) : room;
-	uint32_t v_bytes = func_var(f, TY_I64, "bytes");
+	ref state = lower_scratch(l, lower_scratch_alloc(l, (user ? UNWIND_FRAMES : 0) + bytes + 8));
 	ir_setvar(LB, v_id, ir_const(LB, 0));
-	ref r = ir_call(LB, TY_I64, H_get_stack, 4, lower_ctx(l), frames, ir_const(LB, bytes), ir_const(LB, user ? STACK_USER : 0));
-	ir_br(LB, ir_bin(LB, OP_SLT, r, ir_const(LB, 0)), lost, got);
+	if (user && lower_unwind(l, state, t->count, v_bytes, walked, by_kernel)) {
+		ir_at(LB, walked);
+		ir_setvar(LB, v_frames, ir_addptr_imm(LB, state, UNWIND_FRAMES));
+		ir_jmp(LB, some);
+	} else {
+		ir_jmp(LB, by_kernel);
+	}
+	ir_at(LB, by_kernel);
+	ir_setvar(LB, v_frames, stack_by_kernel(l, state, t, v_bytes, lost, join));
+	ir_jmp(LB, some);
 	ir_at(LB, lost);
 	lower_fault(l, user ? FAULT_USTACK : FAULT_KSTACK, NOREF);
 	ir_jmp(LB, join);
-	ir_at(LB, got);
-	ir_br(LB, r, some, join);
 	ir_at(LB, some);
-	if (entry) {
-		ir_setvar(LB, v_bytes, r);
-		frames = stack_with_caller(l, room, v_bytes, bytes);
-		r = ir_getvar(LB, v_bytes);
-	}
+	ref r = ir_getvar(LB, v_bytes), frames = ir_getvar(LB, v_frames);
 	ref h = stack_hash(l, frames, t->count);
 	ref id = ir_bin(LB, OP_OR, ir_bin(LB, OP_SHL, h, ir_const(LB, STACK_ID_BITS)), ir_bin(LB, OP_LSHR, r, ir_const(LB, 3)));
 	ir_setvar(LB, v_id, id);

@@ -50,6 +50,8 @@ enum cpu_word {
 	CW_LOOP,      /* loops that the kernel's bound cut short */
 	CW_OOB,       /* array index out of bounds (result 0) */
 	CW_STACK,     /* stacks that could not be walked, or not be kept: their map is full */
+	CW_UNWIND,    /* user stacks walked by frame pointers because a file's unwind table was not there yet */
+	CW_CUT,       /* user stacks cut short: their memory could not be read */
 	CW_SENT,      /* bytes given to the ring, for batching wake-ups (not a loss) */
 	CW_COUNT = 16
 };
@@ -63,6 +65,7 @@ enum module_map_kind {
 	MM_PERCPU_HASH, /* keyed aggregation */
 	MM_LRU_PERCPU_HASH,
 	MM_STACK,       /* frames by id (type.h), u64 each, zeros behind the last; one for each depth; a hash */
+	MM_UNWIND_RULES, MM_UNWIND_WORDS, MM_UNWIND_FILES, /* tables for user stacks: unwind.h */
 	MM_GLOBAL,      /* unkeyed map, a region of the data map at `offset` (not a kernel map) */
 	MM_PERCPU,      /* unkeyed aggregation, in every per-CPU block at `offset` (not a kernel map) */
 };
@@ -95,6 +98,7 @@ enum event_kind {
 	EV_CAT, EV_SYSTEM, /* fmt + args */
 	EV_EXIT,       /* payload: s64 code; sent on the control ring */
 	EV_PROCESS,    /* payload: u64 pid; a new user stack or a new process with one: its mappings are remembered; control ring */
+	EV_UNWIND,     /* payload: struct unwind_ask: a file whose unwind table is missing; control ring */
 	EV_RUNTIME,    /* no event of a ring: what out/ is told of a fault */
 };
 /* The calls of macros and functions around a place, from within. */

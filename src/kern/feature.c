@@ -39,7 +39,7 @@ enum {
 	PROG_KPROBE = 2, PROG_TRACEPOINT = 5, PROG_RAW_TRACEPOINT = 17, PROG_TRACING = 26, F_NO_PREALLOC = 1,
 	TRACE_FENTRY = 24, TRACE_FEXIT = 25, TRACE_ITER = 28, TRACE_KPROBE_MULTI = 42, TRACE_UPROBE_MULTI = 48, TRACE_KPROBE_SESSION = 56,
 	HELPER_TASK_BTF = 158, HELPER_FOR_EACH_MAP = 164, HELPER_FUNC_IP = 173, HELPER_COOKIE = 174, HELPER_LOOP = 181, HELPER_FUNC_ARG = 183,
-	HELPER_LOOKUP_PERCPU = 195, HELPER_TAI = 208,
+	HELPER_TASK_REGS = 175, HELPER_LOOKUP_PERCPU = 195, HELPER_TAI = 208,
 };
 
 static bool closes(int fd)
@@ -251,6 +251,18 @@ static bool has_iter(struct kern *k)
 	return closes(link);
 }
 
+/* The walk reads the kernel's tree of mappings by itself: where that is a maple tree, as BTF describes it. */
+static bool has_unwind(struct kern *k)
+{
+#if defined(__x86_64__)
+	struct kbtf *b = kern_btf(k);
+	return b && kbtf_find(b, 1u << KB_STRUCT, STR("maple_arange_64")) && kern_has(k, FEAT_LOOP) && kern_has(k, FEAT_TASK_BTF) &&
+	       kern_has(k, FEAT_RINGBUF) && has_helper(PROG_TRACEPOINT, HELPER_TASK_REGS);
+#else
+	return false;
+#endif
+}
+
 /* --- events --- */
 
 static bool has_perf_link(void)
@@ -347,6 +359,8 @@ bool feature_probe(struct kern *k, enum feature f)
 		return has_helper(PROG_TRACEPOINT, HELPER_LOOKUP_PERCPU);
 	case FEAT_TASK_BTF:
 		return has_helper(PROG_TRACEPOINT, HELPER_TASK_BTF);
+	case FEAT_UNWIND:
+		return has_unwind(k);
 	case FEAT_TAI:
 		return has_helper(PROG_TRACEPOINT, HELPER_TAI);
 	case FEAT_FUNC_IP:

@@ -128,6 +128,12 @@ int sys_map_create_btf(uint32_t type, const char *name, uint32_t key_size, uint3
 		fd = sys_bpf(CMD_MAP_CREATE, &a, UPTO(map.value_id));
 	return fd;
 }
+int sys_map_create_outer(uint32_t type, const char *name, uint32_t key_size, uint32_t max_entries, int inner_fd)
+{
+	union sys_attr a = { .map = { .type = type, .key_size = key_size, .value_size = 4, .max_entries = max_entries, .inner_fd = (uint32_t)inner_fd } };
+	set_name(a.map.name, name);
+	return sys_bpf(CMD_MAP_CREATE, &a, UPTO(map.value_id));
+}
 static int sys_elem(int cmd, int fd, const void *key, const void *value, uint64_t flags)
 {
 	union sys_attr a = { .elem = { .fd = (uint32_t)fd, .key = ptr64(key), .value = ptr64(value), .flags = flags } };

@@ -17,6 +17,8 @@ int sys_map_create(uint32_t type, const char *name, uint32_t key_size, uint32_t 
 /* With the types of key and value in a BTF object: what task storage wants. */
 int sys_map_create_btf(uint32_t type, const char *name, uint32_t key_size, uint32_t value_size, uint32_t max_entries, uint32_t flags,
 		       int btf_fd, uint32_t key_id, uint32_t value_id);
+/* An array or hash of maps that are all like `inner_fd`. */
+int sys_map_create_outer(uint32_t type, const char *name, uint32_t key_size, uint32_t max_entries, int inner_fd);
 int sys_map_lookup(int fd, const void *key, void *value);
 int sys_map_update(int fd, const void *key, const void *value, uint64_t flags);
 int sys_map_delete(int fd, const void *key);

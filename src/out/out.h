@@ -127,6 +127,8 @@ enum out_loss {
 	LOSS_DIV, LOSS_BOUNDS, /* divisions by zero, indices out of bounds: results were replaced */
 	LOSS_LOOP,    /* loops that were cut short by the kernel's bound */
 	LOSS_STACK,   /* stacks that could not be walked or kept */
+	LOSS_UNWIND,  /* user stacks by frame pointers, as an unwind table was not there yet */
+	LOSS_CUT,     /* user stacks cut short: unreadable memory */
 	LOSS_COUNT
 };
 extern const char *const out_loss_name[LOSS_COUNT]; /* "ring_full", ...: names in JSON and in docs */

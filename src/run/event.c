@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "ir/unwind.h"
 #include "run/run.h"
 
 extern char **environ;
@@ -295,6 +296,11 @@ int event_handle(void *arg, const void *record, uint32_t size)
 			sym_procs_see(s->procs, (uint32_t)pid);
 		break;
 	}
+	case EV_UNWIND:
+		if (len < sizeof(struct unwind_ask))
+			goto bad;
+		unwind_asked(s, p);
+		break;
 	case EV_RUNTIME:
 		goto bad;
 	}

@@ -46,6 +46,13 @@ static void explain_attach(struct session *s, uint32_t prog, struct buf *out)
 	}
 }
 
+static const char *explain_unwind(enum module_map_kind k)
+{
+	return k == MM_UNWIND_RULES ? "ways from a frame to its caller" :
+	       k == MM_UNWIND_WORDS ? "rows of the unwind tables, a megabyte at a time" :
+	       k == MM_UNWIND_FILES ? "hash table of files with unwind tables" : NULL;
+}
+
 void explain_print(struct session *s, struct buf *out)
 {
 	uint64_t insns = 0, verified = 0;
@@ -78,8 +85,9 @@ void explain_print(struct session *s, struct buf *out)
 	buf_addf(out, "; data map of %u bytes\n", s->module.data_size);
 	for (uint32_t i = 3; i < s->module.maps.n; i++) {
 		const struct module_map *m = &s->module.maps.v[i];
-		struct str name = m->name.len ? m->name : str_of(m->kind == MM_STACK ? "(stacks)" : "(processes)");
+		struct str name = m->name.len ? m->name : str_of(m->kind == MM_STACK ? "(stacks)" : explain_unwind(m->kind) ? "(unwind)" : "(processes)");
 		buf_addf(out, "map %.*s: %s\n", STR_FMT(name),
+			 explain_unwind(m->kind) ? explain_unwind(m->kind) :
 			 m->kind == MM_STACK ? "hash table of frames, each stack once" :
 			 m->kind == MM_GLOBAL ? "one word or region in the data map" :
 			 m->kind == MM_PERCPU ? "one region for each CPU in the data map" :

@@ -74,7 +74,7 @@ static uint32_t load_control_size(const struct session *s)
 {
 	uint32_t page = (uint32_t)sysconf(_SC_PAGESIZE);
 	for (uint32_t i = 0; i < s->module.events.n; i++)
-		if (s->module.events.v[i].kind == EV_PROCESS) /* they come in bursts */
+		if (s->module.events.v[i].kind == EV_PROCESS || s->module.events.v[i].kind == EV_UNWIND) /* they come in bursts */
 			return 32 * page;
 	return page;
 }
@@ -136,6 +136,11 @@ static int load_map(struct session *s, uint32_t i)
 		x->fd = sys_map_create(BPF_MAP_TYPE_RINGBUF, m->kind == MM_RING ? "events" : "control", 0, 0, m->max_entries, 0);
 		if (x->fd >= 0)
 			err = ring_open(m->kind == MM_RING ? &s->events : &s->control, x->fd, m->max_entries);
+		break;
+	case MM_UNWIND_RULES:
+	case MM_UNWIND_WORDS:
+	case MM_UNWIND_FILES:
+		x->fd = unwind_map_create(m);
 		break;
 	default:
 		x->fd = load_hash(m);

@@ -6,7 +6,8 @@
  * keeps them by process.
  *
  * Nothing of the results depends on this, only names: when the event is refused or a buffer overruns, addresses stay addresses.
- * The buffers are emptied when they are half full, and before a name is given up.
+ * The buffers are emptied when they are half full, and before a name is given up. When programs walk stacks by unwind tables, we are woken by
+ * every record: a file that nobody has run before shall have its table (unwind.c) when its first stack is taken.
  */
 #include <errno.h>
 #include <linux/perf_event.h>
@@ -27,6 +28,7 @@ struct mmaps {
 	uint32_t n;
 	size_t size; /* of the data, a power of two */
 	size_t page;
+	const struct session *s;
 };
 
 struct mmap_record { /* PERF_RECORD_MMAP2 behind its header */
@@ -65,10 +67,11 @@ struct mmaps *mmaps_open(const struct session *s)
 		free(m);
 		return NULL;
 	}
+	m->s = s;
 	m->page = (size_t)sysconf(_SC_PAGESIZE);
 	m->size = m->page * MMAP_PAGES;
 	for (int i = 0; i < n && i < 1024; i++) {
-		int fd = sys_perf_mappings((int)ids[i], (uint32_t)m->size / 2);
+		int fd = sys_perf_mappings((int)ids[i], unwind_wanted(s) ? 1 : (uint32_t)m->size / 2);
 		if (fd < 0)
 			continue;
 		void *p = mmap(NULL, m->page + m->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -88,16 +91,18 @@ int mmaps_fd(const struct mmaps *m, uint32_t i)
 	return m && i < m->n ? m->cpus[i].fd : -1;
 }
 
-static void mmap_handle(struct sym_procs *procs, uint32_t type, uint32_t misc, const uint8_t *p, uint32_t n)
+static void mmap_handle(const struct mmaps *m, struct sym_procs *procs, uint32_t type, uint32_t misc, const uint8_t *p, uint32_t n)
 {
 	struct mmap_record r;
 	uint32_t ids[2];
 	if (type == PERF_RECORD_MMAP2 && n > sizeof(r)) {
 		memcpy(&r, p, sizeof(r));
 		const char *path = (const char *)p + sizeof(r);
-		if (memchr(path, '\0', n - sizeof(r)))
-			sym_procs_mapped(procs, &(struct sym_mapping){ r.pid, r.addr, r.len, r.pgoff,
-								       (uint64_t)r.major << 32 | r.minor, r.ino, path });
+		struct sym_mapping x = { r.pid, r.addr, r.len, r.pgoff, (uint64_t)r.major << 32 | r.minor, r.ino, path };
+		if (!memchr(path, '\0', n - sizeof(r)))
+			return;
+		unwind_mapped(m->s->unwind, &x);
+		sym_procs_mapped(procs, &x);
 	} else if (type == PERF_RECORD_COMM && misc & PERF_RECORD_MISC_COMM_EXEC && n >= sizeof(ids)) {
 		memcpy(ids, p, sizeof(ids));
 		sym_procs_exec(procs, ids[0]);
@@ -125,7 +130,7 @@ void mmaps_drain(struct mmaps *m, struct sym_procs *procs)
 			uint32_t first = n < m->size - at ? n : (uint32_t)(m->size - at);
 			memcpy(record, data + at, first);
 			memcpy(record + first, data, n - first);
-			mmap_handle(procs, h.type, h.misc, record + sizeof(h), n - (uint32_t)sizeof(h));
+			mmap_handle(m, procs, h.type, h.misc, record + sizeof(h), n - (uint32_t)sizeof(h));
 			tail += h.size;
 		}
 		__atomic_store_n(&page->data_tail, head, __ATOMIC_RELEASE);

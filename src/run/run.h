@@ -162,6 +162,7 @@ struct session {
 	struct out_env out_env;
 	struct sym_procs *procs; /* user symbols */
 	struct mmaps *mmaps;    /* NULL: none wanted, or none to be had */
+	struct unwind *unwind;  /* NULL: no program walks user stacks by tables */
 	struct buf text;        /* of the item at hand */
 	struct buf module_name; /* of a kernel module, in brackets */
 	struct buf kernel_name; /* demangled */
@@ -210,6 +211,14 @@ struct mmaps *mmaps_open(const struct session *s); /* NULL: not wanted, or refus
 void mmaps_close(struct mmaps *m);
 int mmaps_fd(const struct mmaps *m, uint32_t i);   /* of the i-th CPU, to wait for; -1: there are no more */
 void mmaps_drain(struct mmaps *m, struct sym_procs *procs);
+/* unwind.c: tables for walking user stacks without frame pointers. */
+struct unwind;
+int unwind_map_create(const struct module_map *m); /* one of the MM_UNWIND_*: its descriptor */
+int unwind_open(struct session *s);     /* before attaching: s->unwind (NULL when no program walks); -errno */
+void unwind_close(struct unwind *u);
+bool unwind_wanted(const struct session *s); /* do programs walk by tables? */
+void unwind_mapped(struct unwind *u, const struct sym_mapping *m); /* the kernel's news: has it a table? u may be NULL */
+void unwind_asked(struct session *s, const void *payload); /* EV_UNWIND */
 /* stack.c: what output asks for to show stacks and symbols (struct out_env; arg: the session). */
 bool stack_ksym(void *session, uint64_t addr, struct buf *ret);
 bool stack_usym(void *session, uint64_t addr, uint32_t pid, struct buf *ret);

@@ -195,6 +195,8 @@ static int session_attach(struct session *s)
 	if (err)
 		return session_refused(s, "Cannot keep --max-cost: no run-time statistics of BPF programs", err);
 	s->mmaps = s->procs ? mmaps_open(s) : NULL; /* before the first stack */
+	if ((err = unwind_open(s)))
+		return session_refused(s, "Cannot make the unwind tables", err);
 	err = probe_attach(&s->arena, s->kern, &s->module, &s->plan, s->prog_fds, s->pid, session_interrupted, NULL, &s->attached);
 	if (err == -EINTR) {
 		diag_add(&s->diags, D_SYSTEM, (struct span){ 0 }, "Interrupted while attaching",
@@ -356,6 +358,7 @@ static void session_close(struct session *s)
 	session_unload(s);
 	if (s->kern)
 		kern_close(s->kern);
+	unwind_close(s->unwind);
 	mmaps_close(s->mmaps);
 	sym_procs_free(s->procs);
 	probe_debug_free(s->debug);

@@ -5,7 +5,7 @@
 #include "lang/lex.h"
 #include "sema/sema_priv.h"
 
-enum config_type { CFG_U32, CFG_BOOL, CFG_MISSING, CFG_ATTACH, CFG_STACK, CFG_STR, CFG_LICENSE, CFG_CACHE, CFG_UNSTABLE, CFG_DEPRECATED, CFG_ENV };
+enum config_type { CFG_U32, CFG_BOOL, CFG_MISSING, CFG_ATTACH, CFG_STACK, CFG_UNWIND, CFG_STR, CFG_LICENSE, CFG_CACHE, CFG_UNSTABLE, CFG_DEPRECATED, CFG_ENV };
 
 static const struct {
 	const char *key;
@@ -26,6 +26,7 @@ static const struct {
 	{ "missing_probes", CFG_MISSING, offsetof(struct sema_config, missing_probes) },
 	{ "attach", CFG_ATTACH, offsetof(struct sema_config, attach) },
 	{ "stack_mode", CFG_STACK, offsetof(struct sema_config, stack_mode) },
+	{ "unwind", CFG_UNWIND, offsetof(struct sema_config, unwind) },
 	{ "str_trunc_trailer", CFG_STR, offsetof(struct sema_config, str_trunc_trailer) },
 	{ "license", CFG_LICENSE, offsetof(struct sema_config, license) },
 	{ "unstable_tseries", CFG_UNSTABLE, offsetof(struct sema_config, unstable_tseries) },
@@ -140,6 +141,7 @@ bool sema_config_set(struct sema_config *c, struct diags *d, struct str key, str
 {
 	static const char *const missing[] = { "error", "warn", "ignore" };
 	static const char *const wants[] = { [WANT_AUTO] = "auto", [WANT_KPROBE] = "kprobe", [WANT_MULTI] = "multi", [WANT_FENTRY] = "fentry" };
+	static const char *const unwinds[] = { [UNWIND_AUTO] = "auto", [UNWIND_FP] = "fp", [UNWIND_DWARF] = "dwarf" };
 	static const char *const bools[] = { "false", "true", "0", "1" };
 	static const char *const caches[] = { "PER_PID", "PER_PROGRAM", "NONE", "0", "1", "false", "true" };
 	char low[64];
@@ -176,6 +178,8 @@ bool sema_config_set(struct sema_config *c, struct diags *d, struct str key, str
 						  "Invalid value for stack_mode: valid values are bpftrace, raw, perf, and build_id.");
 			*(int *)p = sema_stack_mode(value);
 			return true;
+		case CFG_UNWIND:
+			return config_choice(d, span, key, value, unwinds, 3, p, "Invalid value for unwind: valid values are auto, fp, and dwarf.");
 		case CFG_UNSTABLE:
 			return config_unstable(d, span, key, low, value, p);
 		case CFG_CACHE:

@@ -104,6 +104,7 @@ struct clause {
 	VEC(const struct usdt_spec *) specs; /* usdt, where the body looks at arguments: the different ones, at most USDT_MAX_SPECS */
 };
 
+enum unwind_want { UNWIND_AUTO, UNWIND_FP, UNWIND_DWARF };
 enum unstable { UNSTABLE_WARN, UNSTABLE_ENABLE, UNSTABLE_ERROR };
 struct sema_config { /* config block and environment (reference 6.3) */
 	uint32_t max_map_keys, max_strlen, max_cat_bytes, on_stack_limit, perf_rb_pages, max_bpf_progs, max_probes, log_size;
@@ -112,6 +113,7 @@ struct sema_config { /* config block and environment (reference 6.3) */
 	int missing_probes; /* 0 error, 1 warn, 2 ignore */
 	int attach;         /* enum attach_want */
 	int stack_mode;     /* enum stack_mode */
+	int unwind;         /* enum unwind_want */
 	struct str str_trunc_trailer, license;
 	int unstable_tseries, unstable_typeinfo, unstable_dw_ustack, unstable_import_statement; /* enum unstable */
 	uint32_t unstable_told; /* bits, by feature: said once a program */

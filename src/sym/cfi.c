@@ -1,0 +1,794 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Call-frame information: how to get from a frame to its caller, for every instruction of a file. Compilers write it to .eh_frame for exceptions
+ * and leave it in stripped binaries too, since programs need it at run time. It is found by the program header for its index
+ * (PT_GNU_EH_FRAME), or by the section's name.
+ *
+ * Each function has an entry (FDE): a small program for a machine whose state is a row, "the frame's address is rsp + 16, the return address lies
+ * at -8, rbp at -16", and whose instructions change the row or go on to a later address; what functions share is in a common entry (CIE). We run
+ * them all once and keep the rows (ir/unwind.h). Of the registers only those are followed that a frame's address is counted from in
+ * practice. Expressions are not run either: the few that exist are recognised by their form (entries of the PLT, frames of signals, stacks that
+ * were aligned); any other gives an unknown rule there.
+ *
+ * The files are of any origin: every read is within a copy of the bytes, every count is bounded.
+ */
+#include <elf.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "sym/cfi.h"
+
+enum {
+	CFI_PHDRS = 256, CFI_SHDRS = 4096, CFI_SEGMENTS = 16, CFI_STATES = 16, CFI_FDES = 4 << 20, CFI_ROWS = 32 << 20, CFI_BYTES = 256 << 20,
+	CFI_GAP = 16, /* bytes between functions that nothing executes */
+};
+
+/* The numbers of registers in DWARF. */
+#if defined(__aarch64__)
+enum { CFI_MACHINE = EM_AARCH64, CFI_SP = 31, CFI_FP = 29, CFI_BX = 1000, CFI_R10 = 1001, CFI_DI = 1002, CFI_RA = 30, CFI_IP = 1003 };
+#else
+enum { CFI_MACHINE = EM_X86_64, CFI_SP = 7, CFI_FP = 6, CFI_BX = 3, CFI_R10 = 10, CFI_DI = 5, CFI_RA = 16, CFI_IP = 16 };
+#endif
+
+struct source {
+	int fd;            /* or -1: */
+	const uint8_t *image;
+	size_t size;
+};
+struct segment { /* code: where it is in memory and in the file */
+	uint64_t addr, size, offset;
+};
+struct fde {
+	uint64_t pc, len;
+	uint32_t at, end, cie; /* its program, in the bytes */
+};
+struct cie {
+	uint32_t at;      /* ~0: none */
+	uint64_t code_align;
+	int64_t data_align;
+	uint64_t ra;
+	uint8_t encoding; /* of addresses in its FDEs */
+	bool is_signal, has_augmentation;
+	uint32_t program, end;
+};
+struct cfi {
+	const struct source *src;
+	uint8_t *bytes;    /* .eh_frame */
+	uint32_t n;
+	uint64_t addr;     /* of its first byte */
+	struct segment segs[CFI_SEGMENTS];
+	uint32_t n_segs;
+	struct fde *fdes;
+	uint32_t n_fdes, cap_fdes;
+	struct cie cie;    /* the one read last */
+	struct cfi_table *out;
+	uint32_t cap_rows, cap_rules;
+	uint32_t *hash, hash_mask; /* rules by content: index + 1 */
+	uint64_t limit;    /* rows end here: the next function */
+};
+
+/* -- bytes -- */
+
+static bool source_read(const struct source *s, uint64_t off, void *to, size_t n)
+{
+	if (s->fd < 0) {
+		if (off > s->size || n > s->size - off)
+			return false;
+		memcpy(to, s->image + off, n);
+		return true;
+	}
+	for (size_t have = 0; have < n;) {
+		ssize_t r = pread(s->fd, (char *)to + have, n - have, (off_t)(off + have));
+		if (r < 0 && errno == EINTR)
+			continue;
+		if (r <= 0)
+			return false;
+		have += (size_t)r;
+	}
+	return true;
+}
+
+struct cursor {
+	const uint8_t *p, *end;
+	bool bad;
+};
+
+static uint64_t cursor_int(struct cursor *c, unsigned n)
+{
+	uint64_t v = 0;
+	if ((size_t)(c->end - c->p) < n) {
+		c->bad = true;
+		c->p = c->end;
+		return 0;
+	}
+	memcpy(&v, c->p, n); /* our own byte order: files of others are refused */
+	c->p += n;
+	return v;
+}
+
+static uint64_t cursor_uleb(struct cursor *c)
+{
+	uint64_t v = 0;
+	for (unsigned shift = 0; c->p < c->end; shift += 7) {
+		uint8_t b = *c->p++;
+		if (shift < 64)
+			v |= (uint64_t)(b & 0x7f) << shift;
+		if (!(b & 0x80))
+			return v;
+	}
+	c->bad = true;
+	return 0;
+}
+
+static int64_t cursor_sleb(struct cursor *c)
+{
+	uint64_t v = 0;
+	for (unsigned shift = 0; c->p < c->end;) {
+		uint8_t b = *c->p++;
+		if (shift < 64)
+			v |= (uint64_t)(b & 0x7f) << shift;
+		shift += 7;
+		if (b & 0x80)
+			continue;
+		if (b & 0x40 && shift < 64)
+			v |= ~0ull << shift;
+		return (int64_t)v;
+	}
+	c->bad = true;
+	return 0;
+}
+
+static void cursor_skip(struct cursor *c, uint64_t n)
+{
+	if ((uint64_t)(c->end - c->p) < n) {
+		c->bad = true;
+		n = (uint64_t)(c->end - c->p);
+	}
+	c->p += n;
+}
+
+/* A pointer as DW_EH_PE_* says; `at`: the address of its first byte. */
+static uint64_t cursor_pointer(struct cursor *c, uint8_t encoding, uint64_t at)
+{
+	uint64_t v;
+	switch (encoding & 15) {
+	case 0: case 4: case 12: v = cursor_int(c, 8); break;
+	case 1: v = cursor_uleb(c); break;
+	case 2: v = cursor_int(c, 2); break;
+	case 3: v = cursor_int(c, 4); break;
+	case 9: v = (uint64_t)cursor_sleb(c); break;
+	case 10: v = (uint64_t)(int16_t)cursor_int(c, 2); break;
+	case 11: v = (uint64_t)(int32_t)cursor_int(c, 4); break;
+	default:
+		c->bad = true;
+		return 0;
+	}
+	switch (encoding & 0x70) {
+	case 0: return v;
+	case 0x10: return v + at;
+	default: /* relative to other things: no compiler writes it here */
+		c->bad = true;
+		return 0;
+	}
+}
+
+/* -- the file -- */
+
+static int cfi_segments(struct cfi *f, const Elf64_Ehdr *eh, uint64_t *ret_hdr)
+{
+	Elf64_Phdr ph[CFI_PHDRS];
+	if (eh->e_phentsize != sizeof(*ph) || !eh->e_phnum || eh->e_phnum > CFI_PHDRS ||
+	    !source_read(f->src, eh->e_phoff, ph, eh->e_phnum * sizeof(*ph)))
+		return -ENOEXEC;
+	*ret_hdr = 0;
+	for (unsigned i = 0; i < eh->e_phnum; i++) {
+		if (ph[i].p_type == PT_GNU_EH_FRAME)
+			*ret_hdr = ph[i].p_vaddr;
+		if (ph[i].p_type == PT_LOAD && ph[i].p_flags & PF_X && f->n_segs < CFI_SEGMENTS && ph[i].p_filesz && ph[i].p_vaddr >> 48 == 0 &&
+		    ph[i].p_filesz >> 32 == 0 && ph[i].p_offset >> 32 == 0)
+			f->segs[f->n_segs++] = (struct segment){ ph[i].p_vaddr, ph[i].p_filesz, ph[i].p_offset };
+	}
+	return f->n_segs ? 0 : -ENOEXEC;
+}
+
+/* File offset of an address that any segment loads; *ret_room: how much of the segment follows. */
+static bool cfi_offset(const struct cfi *f, const Elf64_Ehdr *eh, uint64_t addr, uint64_t *ret, uint64_t *ret_room)
+{
+	for (unsigned i = 0; i < eh->e_phnum; i++) {
+		Elf64_Phdr p;
+		if (!source_read(f->src, eh->e_phoff + i * sizeof(p), &p, sizeof(p)))
+			return false;
+		if (p.p_type != PT_LOAD || addr < p.p_vaddr || addr - p.p_vaddr >= p.p_filesz)
+			continue;
+		*ret = addr - p.p_vaddr + p.p_offset;
+		*ret_room = p.p_filesz - (addr - p.p_vaddr);
+		return true;
+	}
+	return false;
+}
+
+static bool cfi_section(const struct cfi *f, const Elf64_Ehdr *eh, Elf64_Shdr *ret)
+{
+	Elf64_Shdr names;
+	if (eh->e_shentsize != sizeof(*ret) || eh->e_shnum > CFI_SHDRS || eh->e_shstrndx >= eh->e_shnum ||
+	    !source_read(f->src, eh->e_shoff + eh->e_shstrndx * sizeof(names), &names, sizeof(names)))
+		return false;
+	for (unsigned i = 0; i < eh->e_shnum; i++) {
+		char name[10];
+		if (source_read(f->src, eh->e_shoff + i * sizeof(*ret), ret, sizeof(*ret)) && ret->sh_name < names.sh_size &&
+		    source_read(f->src, names.sh_offset + ret->sh_name, name, sizeof(name)) && !memcmp(name, ".eh_frame", 10))
+			return ret->sh_type != SHT_NOBITS && ret->sh_size;
+	}
+	return false;
+}
+
+/* Where .eh_frame is, and a copy of it. */
+static int cfi_load(struct cfi *f)
+{
+	Elf64_Ehdr eh;
+	Elf64_Shdr sh;
+	uint64_t hdr, off, room;
+	uint8_t head[12];
+	if (!source_read(f->src, 0, &eh, sizeof(eh)) || memcmp(eh.e_ident, ELFMAG, SELFMAG) || eh.e_ident[EI_CLASS] != ELFCLASS64 ||
+	    eh.e_ident[EI_DATA] != (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? ELFDATA2LSB : ELFDATA2MSB) || eh.e_machine != CFI_MACHINE)
+		return -ENOEXEC;
+	int err = cfi_segments(f, &eh, &hdr);
+	if (err)
+		return err;
+	if (cfi_section(f, &eh, &sh)) {
+		f->addr = sh.sh_addr;
+		off = sh.sh_offset;
+		room = sh.sh_size;
+	} else {
+		/* without sections: from where the index points on, to the end mark or the segment's */
+		if (!hdr || !cfi_offset(f, &eh, hdr, &off, &room) || room < sizeof(head) || !source_read(f->src, off, head, sizeof(head)) || head[0] != 1)
+			return -ENODATA;
+		struct cursor c = { head + 4, head + sizeof(head), false };
+		f->addr = cursor_pointer(&c, head[1], hdr + 4);
+		if (c.bad || !cfi_offset(f, &eh, f->addr, &off, &room))
+			return -ENODATA;
+	}
+	if (room > CFI_BYTES)
+		return -E2BIG;
+	f->n = (uint32_t)room;
+	if (!(f->bytes = malloc(room + 1)))
+		return -ENOMEM;
+	return source_read(f->src, off, f->bytes, room) ? 0 : -EBADMSG;
+}
+
+/* -- entries -- */
+
+/* The entry at `at`: a cursor over what follows its length; false at the end. *ret_next: the entry behind. */
+static bool cfi_entry(const struct cfi *f, uint32_t at, struct cursor *ret, uint32_t *ret_next)
+{
+	struct cursor c = { f->bytes + at, f->bytes + f->n, false };
+	if (at > f->n || f->n - at < 4)
+		return false;
+	uint64_t len = cursor_int(&c, 4);
+	if (len == 0xffffffff)
+		len = cursor_int(&c, 8);
+	if (c.bad || len < 4 || len > (uint64_t)(c.end - c.p))
+		return false;
+	c.end = c.p + len;
+	*ret_next = (uint32_t)(c.end - f->bytes);
+	*ret = c;
+	return true;
+}
+
+static bool cfi_cie(struct cfi *f, uint32_t at)
+{
+	struct cursor c;
+	uint32_t next;
+	if (f->cie.at == at)
+		return true;
+	f->cie.at = ~0u;
+	if (!cfi_entry(f, at, &c, &next) || cursor_int(&c, 4) != 0)
+		return false;
+	struct cie x = { .at = at, .end = next };
+	uint64_t version = cursor_int(&c, 1);
+	const char *augmentation = (const char *)c.p;
+	const uint8_t *nul = memchr(c.p, 0, (size_t)(c.end - c.p));
+	if (!nul || (version != 1 && version != 3))
+		return false;
+	c.p = nul + 1;
+	x.code_align = cursor_uleb(&c);
+	x.data_align = cursor_sleb(&c);
+	x.ra = version == 1 ? cursor_int(&c, 1) : cursor_uleb(&c);
+	if (*augmentation == 'z') {
+		uint64_t len = cursor_uleb(&c);
+		if (c.bad || len > (uint64_t)(c.end - c.p))
+			return false;
+		const uint8_t *end = c.p + len;
+		x.has_augmentation = true;
+		for (const char *a = augmentation + 1; *a; a++) {
+			if (*a == 'R') {
+				x.encoding = (uint8_t)cursor_int(&c, 1);
+			} else if (*a == 'P') {
+				uint8_t e = (uint8_t)cursor_int(&c, 1);
+				cursor_pointer(&c, e & 15, 0);
+			} else if (*a == 'L') {
+				cursor_int(&c, 1);
+			} else if (*a == 'S') {
+				x.is_signal = true;
+			} else if (*a != 'B' && *a != 'G') {
+				break; /* unknown: the length says where it ends */
+			}
+		}
+		c.p = end;
+	} else if (*augmentation) {
+		return false;
+	}
+	if (c.bad || !x.code_align || x.code_align > 16 || x.data_align > 4096 || x.data_align < -4096)
+		return false;
+	x.program = (uint32_t)(c.p - f->bytes);
+	f->cie = x;
+	return true;
+}
+
+static bool cfi_add_fde(struct cfi *f, const struct fde *x)
+{
+	if (f->n_fdes == f->cap_fdes) {
+		uint32_t want = f->cap_fdes ? f->cap_fdes * 2 : 1024;
+		struct fde *v = want <= CFI_FDES ? realloc(f->fdes, want * sizeof(*v)) : NULL;
+		if (!v)
+			return false;
+		f->fdes = v;
+		f->cap_fdes = want;
+	}
+	f->fdes[f->n_fdes++] = *x;
+	return true;
+}
+
+static int cfi_scan(struct cfi *f)
+{
+	uint32_t next;
+	struct cursor c;
+	for (uint32_t at = 0; cfi_entry(f, at, &c, &next); at = next) {
+		uint32_t id_at = (uint32_t)(c.p - f->bytes);
+		uint64_t id = cursor_int(&c, 4);
+		if (!id || id > id_at || !cfi_cie(f, id_at - (uint32_t)id))
+			continue; /* a CIE, or an FDE without one that we understand */
+		struct fde x = { .cie = id_at - (uint32_t)id, .end = next };
+		x.pc = cursor_pointer(&c, f->cie.encoding, f->addr + (uint64_t)(c.p - f->bytes));
+		x.len = cursor_pointer(&c, f->cie.encoding & 15, 0);
+		if (f->cie.has_augmentation)
+			cursor_skip(&c, cursor_uleb(&c));
+		x.at = (uint32_t)(c.p - f->bytes);
+		/* functions that the linker left out have address 0 */
+		if (c.bad || !x.len || x.len >> 32 || !x.pc || x.pc >> 48)
+			continue;
+		if (!cfi_add_fde(f, &x))
+			return f->n_fdes >= CFI_FDES / 2 ? -E2BIG : -ENOMEM;
+	}
+	return f->n_fdes ? 0 : -ENODATA;
+}
+
+static int fde_compare(const void *x, const void *y)
+{
+	const struct fde *a = x, *b = y;
+	return a->pc != b->pc ? (a->pc < b->pc ? -1 : 1) : a->at < b->at ? -1 : a->at > b->at;
+}
+
+/* -- rows -- */
+
+static uint32_t rule_hash(const struct unwind_rule *r)
+{
+	const uint8_t *p = (const uint8_t *)r;
+	uint32_t h = 2166136261u;
+	for (size_t i = 0; i < sizeof(*r); i++)
+		h = (h ^ p[i]) * 16777619u;
+	return h;
+}
+
+static bool cfi_grow_rules(struct cfi *f)
+{
+	uint32_t cap = f->cap_rules ? f->cap_rules * 2 : 256;
+	struct unwind_rule *v = cap <= UNWIND_RULES ? realloc(f->out->rules, cap * sizeof(*v)) : NULL;
+	if (!v)
+		return false;
+	f->out->rules = v;
+	f->cap_rules = cap;
+	uint32_t *h = calloc(cap * 2ul, sizeof(*h));
+	if (!h)
+		return false;
+	free(f->hash);
+	f->hash = h;
+	f->hash_mask = cap * 2 - 1;
+	for (uint32_t i = 0; i < f->out->n_rules; i++) {
+		uint32_t at = rule_hash(&v[i]) & f->hash_mask;
+		while (h[at])
+			at = (at + 1) & f->hash_mask;
+		h[at] = i + 1;
+	}
+	return true;
+}
+
+/* Its number, from 1 on; 0 when it is unknown or there are too many. */
+static uint32_t cfi_rule(struct cfi *f, const struct unwind_rule *r)
+{
+	if (r->base == UW_SAME && r->ra_base != UW_END)
+		return 0;
+	if (f->out->n_rules == f->cap_rules && !cfi_grow_rules(f))
+		return 0;
+	uint32_t at = rule_hash(r) & f->hash_mask;
+	for (; f->hash[at]; at = (at + 1) & f->hash_mask)
+		if (!memcmp(&f->out->rules[f->hash[at] - 1], r, sizeof(*r)))
+			return f->hash[at];
+	f->out->rules[f->out->n_rules++] = *r;
+	return f->hash[at] = f->out->n_rules;
+}
+
+static bool cfi_row(struct cfi *f, uint32_t pc, uint32_t rule)
+{
+	struct cfi_table *t = f->out;
+	if (t->n_rows && t->rows[t->n_rows - 1].pc == pc)
+		t->n_rows--; /* nothing lies between: the later one counts */
+	if (t->n_rows && t->rows[t->n_rows - 1].rule == rule)
+		return true;
+	if (t->n_rows == f->cap_rows) {
+		uint32_t want = f->cap_rows ? f->cap_rows * 2 : 4096;
+		struct unwind_row *v = want <= CFI_ROWS ? realloc(t->rows, want * sizeof(*v)) : NULL;
+		if (!v)
+			return false;
+		t->rows = v;
+		f->cap_rows = want;
+	}
+	t->rows[t->n_rows++] = (struct unwind_row){ pc, rule };
+	return true;
+}
+
+/* -- the machine -- */
+
+struct machine {
+	struct unwind_rule now, first; /* first: what the CIE says, for DW_CFA_restore */
+	struct unwind_rule saved[CFI_STATES];
+	unsigned n_saved;
+};
+
+static uint8_t cfi_base(uint64_t reg)
+{
+	return reg == CFI_SP ? UW_SP : reg == CFI_FP ? UW_FP : reg == CFI_BX ? UW_BX : reg == CFI_R10 ? UW_R10 : UW_SAME;
+}
+
+static int32_t cfi_int32(int64_t v, bool *bad)
+{
+	if (v != (int32_t)v)
+		*bad = true;
+	return (int32_t)v;
+}
+
+/* The rule of a register, if it is one that we follow; *ret_off goes with it. */
+static uint8_t *cfi_place(struct unwind_rule *r, const struct cie *cie, uint64_t reg, int32_t **ret_off)
+{
+	if (reg == cie->ra) {
+		*ret_off = &r->ra_off;
+		return &r->ra_base;
+	}
+	if (reg == CFI_FP) {
+		*ret_off = &r->fp_off;
+		return &r->fp_base;
+	}
+	if (reg == CFI_BX) {
+		*ret_off = &r->bx_off;
+		return &r->bx_base;
+	}
+	return NULL;
+}
+
+static void cfi_set(struct unwind_rule *r, const struct cie *cie, uint64_t reg, uint8_t base, int64_t off)
+{
+	int32_t *o;
+	bool bad = false;
+	uint8_t *b = cfi_place(r, cie, reg, &o);
+	if (!b)
+		return;
+	*b = base;
+	*o = cfi_int32(off, &bad);
+	if (bad)
+		*b = UW_LOST;
+}
+
+static void cfi_restore(struct machine *m, const struct cie *cie, uint64_t reg)
+{
+	int32_t *to, *from;
+	uint8_t *b = cfi_place(&m->now, cie, reg, &to), *was = cfi_place(&m->first, cie, reg, &from);
+	if (b) {
+		*b = *was;
+		*to = *from;
+	}
+}
+
+static void cfi_frame(struct unwind_rule *r, uint8_t base, int64_t off)
+{
+	bool bad = false;
+	r->base = base;
+	r->flags &= (uint8_t)~(UW_DEREF | UW_PLT);
+	r->add = 0;
+	r->off = cfi_int32(off, &bad);
+	if (bad)
+		r->base = UW_SAME;
+}
+
+/* breg R, off: which register? */
+static uint8_t expression_breg(struct cursor *c, int64_t *ret_off)
+{
+	uint64_t op = cursor_int(c, 1), reg = op - 0x70;
+	if (c->bad || op < 0x70 || op > 0x92 || op == 0x90 || op == 0x91)
+		return UW_SAME;
+	if (op == 0x92)
+		reg = cursor_uleb(c);
+	*ret_off = cursor_sleb(c);
+	return c->bad ? UW_SAME : cfi_base(reg);
+}
+
+/* The frame's address by an expression: reg + off; *(reg + off) + add; or that of an entry of the PLT. */
+static void expression_frame(struct unwind_rule *r, struct cursor c)
+{
+	int64_t off = 0, add = 0;
+	bool bad = false;
+	uint8_t base = expression_breg(&c, &off);
+	r->base = UW_SAME;
+	if (base == UW_SAME)
+		return;
+	cfi_frame(r, base, off);
+	size_t left = (size_t)(c.end - c.p);
+	if (!left)
+		return;
+	if (c.p[0] == 0x06) { /* deref */
+		cursor_int(&c, 1);
+		if (c.p < c.end && *c.p == 0x23) { /* plus_uconst */
+			cursor_int(&c, 1);
+			add = (int64_t)cursor_uleb(&c);
+		}
+		r->flags |= UW_DEREF;
+		r->add = cfi_int32(add, &bad);
+	} else if (CFI_IP < 32 && left == 9 && c.p[0] == 0x70 + CFI_IP && c.p[1] == 0 && c.p[2] == 0x3f && c.p[3] == 0x1a && c.p[4] >= 0x30 &&
+		   c.p[4] <= 0x3f && c.p[5] == 0x2a && c.p[6] == 0x33 && c.p[7] == 0x24 && c.p[8] == 0x22) {
+		/* breg ip, 0; lit15; and; litN; ge; lit3; shl; plus */
+		r->flags |= UW_PLT;
+		r->add = c.p[4] - 0x30;
+		c.p = c.end;
+	}
+	if (bad || c.bad || c.p != c.end)
+		r->base = UW_SAME;
+}
+
+static void expression_register(struct unwind_rule *r, const struct cie *cie, uint64_t reg, struct cursor c)
+{
+	int64_t off = 0;
+	uint8_t base = expression_breg(&c, &off);
+	cfi_set(r, cie, reg, base == UW_SAME || c.p != c.end ? UW_LOST : base, off);
+}
+
+static struct cursor cursor_block(struct cursor *c)
+{
+	uint64_t n = cursor_uleb(c);
+	struct cursor b = { c->p, c->p, true };
+	if (!c->bad && n <= (uint64_t)(c->end - c->p))
+		b = (struct cursor){ c->p, c->p + n, false };
+	cursor_skip(c, n);
+	return b;
+}
+
+/* One instruction that does not move on to a later address; false: unknown, the rest cannot be read. */
+static bool machine_step(struct machine *m, const struct cie *cie, uint8_t op, struct cursor *c)
+{
+	struct unwind_rule *r = &m->now;
+	uint64_t reg;
+	if (op >= 0xc0) { /* restore */
+		cfi_restore(m, cie, op & 0x3f);
+		return true;
+	}
+	if (op >= 0x80) { /* offset */
+		cfi_set(r, cie, op & 0x3f, UW_CFA, (int64_t)(cursor_uleb(c) * (uint64_t)cie->data_align));
+		return true;
+	}
+	switch (op) {
+	case 0x00: /* nop */
+	case 0x2d: /* the return address is signed, or no more */
+		return true;
+	case 0x05: /* offset_extended */
+	case 0x11: /* the same, signed */
+		reg = cursor_uleb(c);
+		cfi_set(r, cie, reg, UW_CFA, (int64_t)((op == 5 ? cursor_uleb(c) : (uint64_t)cursor_sleb(c)) * (uint64_t)cie->data_align));
+		return true;
+	case 0x2f: /* negative offset */
+		reg = cursor_uleb(c);
+		cfi_set(r, cie, reg, UW_CFA, (int64_t)(0 - cursor_uleb(c) * (uint64_t)cie->data_align));
+		return true;
+	case 0x06:
+		cfi_restore(m, cie, cursor_uleb(c));
+		return true;
+	case 0x07: /* undefined: for the return address, that there is no caller */
+		reg = cursor_uleb(c);
+		cfi_set(r, cie, reg, reg == cie->ra ? UW_END : UW_SAME, 0);
+		return true;
+	case 0x08: /* same value */
+		reg = cursor_uleb(c);
+		cfi_set(r, cie, reg, reg == cie->ra ? UW_LINK : UW_SAME, 0);
+		return true;
+	case 0x09: { /* in a register */
+		reg = cursor_uleb(c);
+		uint64_t in = cursor_uleb(c);
+		cfi_set(r, cie, reg, reg == cie->ra && in == CFI_DI ? UW_DI : UW_LOST, 0);
+		return true;
+	}
+	case 0x0a: /* remember */
+		if (m->n_saved == CFI_STATES)
+			return false;
+		m->saved[m->n_saved++] = *r;
+		return true;
+	case 0x0b: /* restore what was remembered */
+		if (!m->n_saved)
+			return false;
+		*r = m->saved[--m->n_saved];
+		return true;
+	case 0x0c: /* def_cfa */
+	case 0x12: {
+		reg = cursor_uleb(c);
+		uint64_t off = op == 0x0c ? cursor_uleb(c) : (uint64_t)cursor_sleb(c) * (uint64_t)cie->data_align;
+		cfi_frame(r, cfi_base(reg), (int64_t)off);
+		return true;
+	}
+	case 0x0d: /* def_cfa_register */
+		reg = cursor_uleb(c);
+		cfi_frame(r, cfi_base(reg), r->off);
+		return true;
+	case 0x0e: /* def_cfa_offset */
+		cfi_frame(r, r->base, (int64_t)cursor_uleb(c));
+		return true;
+	case 0x13:
+		cfi_frame(r, r->base, (int64_t)((uint64_t)cursor_sleb(c) * (uint64_t)cie->data_align));
+		return true;
+	case 0x0f:
+		expression_frame(r, cursor_block(c));
+		return true;
+	case 0x10:
+		reg = cursor_uleb(c);
+		expression_register(r, cie, reg, cursor_block(c));
+		return true;
+	case 0x14: /* the value itself is an offset */
+	case 0x15:
+		reg = cursor_uleb(c);
+		cursor_uleb(c);
+		cfi_set(r, cie, reg, UW_LOST, 0);
+		return true;
+	case 0x16: /* or an expression */
+		reg = cursor_uleb(c);
+		cursor_block(c);
+		cfi_set(r, cie, reg, UW_LOST, 0);
+		return true;
+	case 0x2e: /* size of arguments */
+		cursor_uleb(c);
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* The offset in the file of code at `addr`, which goes on for *ret_room bytes. */
+static bool cfi_code(const struct cfi *f, uint64_t addr, uint64_t *ret, uint64_t *ret_room)
+{
+	for (uint32_t i = 0; i < f->n_segs; i++) {
+		const struct segment *s = &f->segs[i];
+		if (addr < s->addr || addr - s->addr >= s->size)
+			continue;
+		*ret = addr - s->addr + s->offset;
+		*ret_room = s->size - (addr - s->addr);
+		return *ret >> 32 == 0;
+	}
+	return false;
+}
+
+static bool cfi_emit(struct cfi *f, const struct machine *m, uint64_t off)
+{
+	struct unwind_rule r = m->now;
+	r.flags |= f->cie.is_signal ? UW_SIGNAL : 0;
+	if (r.ra_base == UW_END)
+		r = (struct unwind_rule){ .ra_base = UW_END };
+	else if (r.ra_base == UW_LOST || (r.ra_base == UW_SAME && CFI_RA == CFI_IP))
+		r.base = UW_SAME;
+	else if (r.ra_base == UW_SAME)
+		r.ra_base = UW_LINK;
+	return cfi_row(f, (uint32_t)off, cfi_rule(f, &r));
+}
+
+/* Run a program. *off: of the function in the file, afterwards how far it came; `end`: behind its last byte; for a CIE both are 0, and no
+ * rows come of it. false: something in it is not known. */
+static bool machine_run(struct cfi *f, struct machine *m, struct cursor c, uint64_t *off, uint64_t end)
+{
+	const struct cie *cie = &f->cie;
+	while (c.p < c.end) {
+		uint8_t op = *c.p++;
+		uint64_t delta = 0;
+		if (op >> 6 == 1)
+			delta = op & 0x3f;
+		else if (op == 0x02)
+			delta = cursor_int(&c, 1);
+		else if (op == 0x03)
+			delta = cursor_int(&c, 2);
+		else if (op == 0x04)
+			delta = cursor_int(&c, 4);
+		else if (op == 0x01 || !machine_step(m, cie, op, &c) || c.bad)
+			return false;
+		else
+			continue;
+		if (c.bad || !end)
+			return false;
+		delta *= cie->code_align;
+		if (!delta)
+			continue;
+		if (!cfi_emit(f, m, *off))
+			return false;
+		if (delta >= end - *off)
+			return true;
+		*off += delta;
+	}
+	return !end || cfi_emit(f, m, *off);
+}
+
+static void cfi_function(struct cfi *f, const struct fde *x, uint64_t next_pc)
+{
+	struct machine m = { 0 };
+	uint64_t start, off, room, len = x->len, nowhere = 0;
+	if (!cfi_cie(f, x->cie) || !cfi_code(f, x->pc, &start, &room))
+		return;
+	if (f->out->n_rows && f->out->rows[f->out->n_rows - 1].pc > start)
+		return; /* segments out of order */
+	len = len < room ? len : room;
+	if (next_pc > x->pc && next_pc - x->pc < len)
+		len = next_pc - x->pc;
+	off = start;
+	bool known = machine_run(f, &m, (struct cursor){ f->bytes + f->cie.program, f->bytes + f->cie.end, false }, &nowhere, 0);
+	m.first = m.now;
+	m.n_saved = 0;
+	if (known)
+		known = machine_run(f, &m, (struct cursor){ f->bytes + x->at, f->bytes + x->end, false }, &off, start + len);
+	if (!known) /* what was read is right; the rest is not known */
+		cfi_row(f, (uint32_t)off, 0);
+	if (next_pc <= x->pc || next_pc - x->pc > len + CFI_GAP)
+		cfi_row(f, (uint32_t)(start + len), 0);
+}
+
+static int cfi_read(const struct source *src, struct cfi_table *ret)
+{
+	struct cfi f = { .src = src, .out = ret, .cie.at = ~0u };
+	*ret = (struct cfi_table){ 0 };
+	int err = cfi_load(&f);
+	if (!err)
+		err = cfi_scan(&f);
+	if (!err) {
+		qsort(f.fdes, f.n_fdes, sizeof(*f.fdes), fde_compare);
+		for (uint32_t i = 0; i < f.n_fdes; i++)
+			if (!i || f.fdes[i].pc != f.fdes[i - 1].pc)
+				cfi_function(&f, &f.fdes[i], i + 1 < f.n_fdes ? f.fdes[i + 1].pc : 0);
+		if (!ret->n_rows)
+			err = -ENODATA;
+	}
+	free(f.bytes);
+	free(f.fdes);
+	free(f.hash);
+	if (err)
+		sym_cfi_free(ret);
+	return err;
+}
+
+int sym_cfi_file(int fd, struct cfi_table *ret)
+{
+	return cfi_read(&(struct source){ .fd = fd }, ret);
+}
+
+int sym_cfi_image(const void *image, size_t size, struct cfi_table *ret)
+{
+	return cfi_read(&(struct source){ .fd = -1, .image = image, .size = size }, ret);
+}
+
+void sym_cfi_free(struct cfi_table *t)
+{
+	free(t->rows);
+	free(t->rules);
+	*t = (struct cfi_table){ 0 };
+}
