@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "cli/opt.h"
+#include "out/film.h"
 #include "out/picture.h"
 
 enum {
@@ -194,11 +195,11 @@ static void flame_feed(void *arg, const char *p, size_t n)
 	stack_feed(in->s, in->side, p, n);
 }
 
-int flame_from_file(int fd, const char *output)
+int picture_draw(int fd, const struct film *film, const char *output)
 {
 	struct flame_options o = { .min_width = -1 };
 	struct flame_result r;
-	struct buf out = { 0 };
+	struct buf out = { 0 }, heat = { 0 };
 	struct stacks *s = stack_new(false, false);
 	char chunk[8192];
 	int err = s ? 0 : -ENOMEM;
@@ -218,11 +219,19 @@ int flame_from_file(int fd, const char *output)
 		err = stack_end(s);
 	if (!err)
 		err = flame_draw(s, &o, &r, &out);
+	bool flame = !err;
+	if (film && (!err || err == -ENODATA)) {
+		int hist = film_draw(film, &(struct film_options){ 0 }, &heat);
+		if (flame && !hist)
+			fputs("WARNING: stacks make the picture; histograms are not in it\n", stderr);
+		err = flame ? 0 : hist;
+	}
 	if (err)
-		fprintf(stderr, "ERROR: no flame graph: %s\n",
-			err == -ENODATA ? "no map has a stack in its key and a count" : strerror(-err));
-	int status = err ? 1 : picture_write(output, &out);
+		fprintf(stderr, "ERROR: no picture: %s\n",
+			err == -ENODATA ? "no map has a stack in its key and a count, or a histogram" : strerror(-err));
+	int status = err ? 1 : picture_write(output, flame ? &out : &heat);
 	buf_fini(&out);
+	buf_fini(&heat);
 	stack_free(s);
 	return status;
 }

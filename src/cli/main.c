@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "cli/opt.h"
+#include "out/film.h"
 #include "probe/probe.h"
 
 /* Descriptors 0 to 2 exist, so that nothing we open takes their place. */
@@ -71,6 +72,30 @@ static bool main_needs_privilege(const struct opt *o)
 	return !o->session.dump && o->mode == MODE_RUN;
 }
 
+static uint64_t main_pace(bool live)
+{
+	return live ? 1000000000 : 100000000;
+}
+
+static bool main_has_colours(void)
+{
+	const char *term = getenv("TERM"), *colour = getenv("COLORTERM");
+	return !getenv("NO_COLOR") && ((term && strstr(term, "256color")) || (colour && *colour));
+}
+
+/* What was kept while the terminal showed a picture. */
+static void main_release(int *fd, int to)
+{
+	char chunk[8192];
+	ssize_t n;
+	for (off_t at = 0; *fd >= 0 && (n = pread(*fd, chunk, sizeof(chunk), at)) > 0; at += n)
+		for (ssize_t off = 0, w; off < n && (w = write(to, chunk + off, (size_t)(n - off))) > 0;)
+			off += w;
+	if (*fd >= 0)
+		close(*fd);
+	*fd = to;
+}
+
 static int main_session(struct opt *o)
 {
 	struct session_options *s = &o->session;
@@ -91,8 +116,22 @@ static int main_session(struct opt *o)
 		s->name = strcmp(o->file, "-") ? str_of(o->file) : STR("stdin");
 		s->text = o->text;
 	}
+	bool live = s->screen_fd >= 0 && o->mode == MODE_RUN && !s->dump && !s->explain && !s->dry_run;
+	if (!live)
+		s->screen_fd = -1;
+	if (picture || live) {
+		s->film = film_new(main_pace(live));
+		s->screen_colours = live && main_has_colours();
+		if (s->film)
+			s->film->live = live;
+	}
 	/* A picture is drawn when all is known: until then its lines lie in memory. */
-	if (!status && picture) {
+	if (!status && live) {
+		s->out_fd = memfd_create("output", MFD_CLOEXEC);
+		s->err_fd = memfd_create("messages", MFD_CLOEXEC);
+		if (s->out_fd < 0 || s->err_fd < 0)
+			status = main_fail("failed to make a file in memory for", "--live", errno);
+	} else if (!status && picture) {
 		s->out_fd = memfd_create("folded", MFD_CLOEXEC);
 		if (s->out_fd < 0)
 			status = main_fail("failed to make a file in memory for", "svg", errno);
@@ -106,10 +145,15 @@ static int main_session(struct opt *o)
 		main_raise_files();
 		status = session_run(s);
 		if (picture) {
-			int drawn = flame_from_file(s->out_fd, o->output);
+			int drawn = picture_draw(s->out_fd, s->film, o->output);
 			status = status ? status : drawn;
 		}
 	}
+	if (live) {
+		main_release(&s->out_fd, 1);
+		main_release(&s->err_fd, 2);
+	}
+	film_free(s->film);
 	return status;
 }
 

@@ -19,7 +19,7 @@
 
 enum {
 	OPT_INFO = 256, OPT_UNSAFE, OPT_DRY_RUN, OPT_DUMP, OPT_EXPLAIN, OPT_READY_FD, OPT_NO_FEATURE, OPT_NO_WARNINGS, OPT_MAX_COST, OPT_JSON, OPT_IGNORED,
-	OPT_IGNORED_ARG, OPT_INCLUDE, OPT_TRACEABLE, OPT_MODE, OPT_TEST, OPT_BENCH, OPT_FILTER, OPT_COMPILED, OPT_AOT
+	OPT_IGNORED_ARG, OPT_INCLUDE, OPT_TRACEABLE, OPT_MODE, OPT_TEST, OPT_BENCH, OPT_FILTER, OPT_COMPILED, OPT_AOT, OPT_LIVE
 };
 
 static const struct option opt_long[] = {
@@ -60,6 +60,7 @@ static const struct option opt_long[] = {
 	{ "emit-elf", required_argument, NULL, OPT_COMPILED },
 	{ "emit-llvm", required_argument, NULL, OPT_COMPILED },
 	{ "aot", required_argument, NULL, OPT_AOT },
+	{ "live", no_argument, NULL, OPT_LIVE },
 	{ 0 },
 };
 
@@ -79,8 +80,9 @@ void opt_usage(int fd)
 		"    -c, --cmd CMD      start CMD when everything is attached, trace it, end with it\n"
 		"    -p, --pid PID      trace this process only, end with it\n"
 		"    -o, --output FILE  write the output to FILE\n"
-		"    -f FORMAT          text (default), json, folded (stacks for flame graphs), svg (a flame graph),\n"
-		"                       csv (rows of tables)\n"
+		"    -f FORMAT          text (default), json, csv (rows of tables), folded (stacks for flame graphs),\n"
+		"                       svg (a flame graph of stacks, a heat map of histograms)\n"
+		"    --live             show histograms as a heat map on the terminal while they grow\n"
 		"    -B MODE            buffering of the output: line (default), full, none\n"
 		"    -q, --quiet        no \"Attached N probes\"\n"
 		"    -k, --warnings     also report failed reads and map lookups while running\n"
@@ -295,6 +297,7 @@ static int opt_one(struct opt *o, int c, char **argv)
 		s->max_cost = (uint32_t)(pct * 10 + 0.5);
 		return 0;
 	}
+	case OPT_LIVE: s->screen_fd = 1; return 0;
 	case OPT_UNSAFE: s->unsafe = true; return 0;
 	case 'I': vec_push(o->arena, &o->include_dirs, optarg); return 0;
 	case OPT_INCLUDE: vec_push(o->arena, &o->includes, optarg); return 0;
@@ -434,6 +437,10 @@ static int opt_finish(struct opt *o)
 		return opt_fail("USAGE: Cannot use both -c and -p.");
 	if (s->runtime_warnings && s->no_warnings)
 		return opt_fail("USAGE: -k, --warnings conflicts with --no-warnings");
+	if (s->screen_fd >= 0 && (s->json || s->csv || s->folded || o->output))
+		return opt_fail("USAGE: --live shows text on the terminal: it goes without -f and -o.");
+	if (s->screen_fd >= 0 && !isatty(s->screen_fd))
+		return opt_fail("USAGE: --live needs a terminal; -f svg -o FILE writes the picture to a file.");
 	if (o->mode == MODE_RUN && (o->program ? !*o->program : !o->file))
 		return opt_fail("USAGE: filename or -e 'program' required.");
 	s->params = o->params.v;
@@ -457,6 +464,7 @@ int opt_parse(struct opt *o, int argc, char **argv, char **env)
 	s->ready_fd = -1;
 	s->out_fd = 1;
 	s->err_fd = 2;
+	s->screen_fd = -1;
 	opt_environment(o, env);
 	if (argc < 2) {
 		opt_usage(2);

@@ -167,6 +167,8 @@ static void folded_aside_done(struct out *o, struct out *aside)
 static void folded_map(struct out *o, const struct out_map *m)
 {
 	struct buf text = { 0 };
+	if (!fold_has_stack(m->key) && o->env->filmed && (m->value->kind == T_HIST || m->value->kind == T_LHIST))
+		return;
 	if (!fold_has_stack(m->key)) {
 		struct out aside = folded_aside(o);
 		out_text_ops.map(&aside, m);

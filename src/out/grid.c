@@ -3,8 +3,8 @@
  * Grids of counts to SVG: heat maps, one below the other in one file, without any script: the text of a cell is its title, which
  * browsers show under the pointer.
  *
- * Colour goes by the square root of the count and its lowest shade is far from the background: a single outlier is
- * visible.
+ * Colour goes by the square root of the count, by the fourth root where counts differ much, and its lowest shade is far from the
+ * background: a single outlier is visible.
  */
 #include <errno.h>
 
@@ -128,8 +128,11 @@ static void grid_cell(const struct grid *g, uint32_t column, uint32_t row, doubl
 {
 	double n = g->n[column * g->rows + row];
 	int shade = 1;
-	while (shade < SHADES && (double)shade * shade / (SHADES * SHADES) < n / g->most)
-		shade++;
+	for (; shade < SHADES; shade++) {
+		double part = (double)shade * shade / (SHADES * SHADES);
+		if ((g->most > GRID_STEEP ? part * part : part) >= n / g->most)
+			break;
+	}
 	buf_addf(out, "<rect class=\"h%d\" data-n=\"%.15g\" x=\"", shade, n);
 	svg_add_pixels(out, g->left + g->cell_w * column);
 	buf_addf(out, "\" y=\"%.0f\" width=\"", grid_y(g, row + 1));

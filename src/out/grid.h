@@ -8,7 +8,7 @@
 
 #include "out/picture.h"
 
-enum { GRID_EDGES_MAX = HEAT_ROWS_MAX + 1 };
+enum { GRID_EDGES_MAX = HEAT_ROWS_MAX + 1, GRID_STEEP = 256 }; /* count of the fullest cell from which on colour goes by the fourth root */
 struct grid {
 	struct str title;
 	struct str unit;               /* of the values; empty: none */

@@ -19,7 +19,7 @@ struct label {
 };
 
 /* The lower bound of a bucket; the bound of index + 1 is where it ends. 2^64 wraps to 0. */
-static uint64_t bound(const struct type *t, uint32_t index)
+uint64_t out_hist_bound(const struct type *t, uint32_t index)
 {
 	if (t->kind == T_LHIST)
 		return (uint64_t)t->agg.min + (uint64_t)(index - 1) * (uint64_t)t->agg.step;
@@ -32,7 +32,7 @@ static uint64_t bound(const struct type *t, uint32_t index)
 
 static struct label label(const struct type *t, uint32_t index)
 {
-	uint64_t b = bound(t, index);
+	uint64_t b = out_hist_bound(t, index);
 	if (t->kind == T_LHIST) {
 		if (t->agg.step % 1024 || b == 0 || b % 1024)
 			return (struct label){ b, 0 };
@@ -128,13 +128,13 @@ void out_hist_json(const struct type *t, const uint64_t *buckets, struct buf *re
 		buf_adds(ret, i == first ? "{" : ",{");
 		if (i > 0) {
 			buf_adds(ret, "\"min\": ");
-			val_json_int(ret, bound(t, i), false);
+			val_json_int(ret, out_hist_bound(t, i), false);
 			buf_adds(ret, ", ");
 		}
 		if (!is_last(t, i)) {
 			/* Only the bucket below the first one can end at -1. */
 			buf_adds(ret, "\"max\": ");
-			val_json_int(ret, bound(t, i + 1) - 1, i == 0);
+			val_json_int(ret, out_hist_bound(t, i + 1) - 1, i == 0);
 			buf_adds(ret, ", ");
 		}
 		buf_adds(ret, "\"count\": ");

@@ -26,6 +26,7 @@ struct out_frame {
 struct out_env {
 	const struct module *module;  /* names of attach points (T_PROBE), interned strings */
 	bool mark_kernel;             /* folded: the kernel's frames end in _[k], for flame.c */
+	bool filmed;                  /* histograms are shown as pictures: not as text */
 	struct str trunc_trailer;     /* appended to a string that fills its type without a NUL: ".." */
 	int64_t wall_minus_boot_ns;   /* CLOCK_REALTIME - CLOCK_BOOTTIME */
 	int64_t wall_minus_tai_ns;    /* CLOCK_REALTIME - CLOCK_TAI */
@@ -59,6 +60,8 @@ void out_format(const struct out_env *e, const struct event *ev, const void *pay
 void out_join(const struct out_env *e, const struct event *ev, const void *payload, uint32_t len, struct buf *ret);
 /* hist.c: the rows of a histogram (hist, lhist) in text and JSON, reference 5.4. `buckets`: type_agg_buckets() of them,
  * already divided by `div`. */
+/* The lower bound of a bucket; of the one behind the last: where that ends, 2^64 as 0. Bucket 0 has none. */
+uint64_t out_hist_bound(const struct type *t, uint32_t index);
 void out_hist_text(const struct type *t, const uint64_t *buckets, struct buf *ret);
 void out_hist_json(const struct type *t, const uint64_t *buckets, struct buf *ret);
 

@@ -162,6 +162,8 @@ static void event_element(struct session *s, const struct event *ev, const uint8
 
 static void event_map(struct session *s, const struct event *ev)
 {
+	if (ev->kind != EV_PRINT_MAP)
+		sample_clear(s, ev->map);
 	int err = ev->kind == EV_CLEAR ? map_clear(s, ev->map) :
 		  ev->kind == EV_ZERO  ? map_zero(s, ev->map) :
 					 map_print(s, ev->map, ev->top, ev->div, false);

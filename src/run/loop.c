@@ -101,6 +101,8 @@ static int loop_open(struct session *s)
 		return err;
 	if ((err = loop_add(s, s->cost.timer, EPOLLIN, WAKE_COST)))
 		return err;
+	if ((err = loop_add(s, s->sample_timer, EPOLLIN, WAKE_SAMPLE)))
+		return err;
 	for (uint32_t i = 0; mmaps_fd(s->mmaps, i) >= 0; i++)
 		if ((err = loop_add(s, mmaps_fd(s->mmaps, i), EPOLLIN, WAKE_MMAP)))
 			return err;
@@ -132,6 +134,9 @@ static void loop_woken(struct session *s, const struct epoll_event *ev)
 		break;
 	case WAKE_COST:
 		cost_tick(s);
+		break;
+	case WAKE_SAMPLE:
+		sample_tick(s);
 		break;
 	case WAKE_ITER:
 		iter_join(&s->iter);

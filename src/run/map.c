@@ -256,6 +256,8 @@ int map_print(struct session *s, uint32_t map, uint32_t top, uint32_t div, bool 
 {
 	const struct module_map *m = &s->module.maps.v[map];
 	struct map_rows r;
+	if (s->on_screen && !at_exit) /* there is the picture */
+		return 0;
 	int err = map_read(s, map, &r);
 	if (err)
 		return err;

@@ -16,6 +16,7 @@
 #include "kern/kern.h"
 #include "kern/sys.h"
 #include "lang/ast.h"
+#include "out/film.h"
 #include "out/out.h"
 #include "probe/probe.h"
 #include "run/session.h"
@@ -121,9 +122,16 @@ void cost_tick(struct session *s);  /* the timer has fired */
 void cost_print(struct session *s); /* -v: hits and average cost of each probe */
 void cost_close(struct session *s);
 
+/* -- sample.c: histograms over time -- */
+int sample_open(struct session *s);  /* when everything is attached; -ENODATA: --live, and no histogram */
+void sample_tick(struct session *s); /* the timer has fired */
+void sample_take(struct session *s); /* a look, now */
+void sample_clear(struct session *s, uint32_t map); /* before the map is cleared */
+void sample_close(struct session *s);
+
 /* -- the session -- */
 enum session_place { /* what a wait was woken by */
-	WAKE_CONTROL, WAKE_EVENTS, WAKE_PROCESS, WAKE_SIGNAL, WAKE_OUTPUT, WAKE_ITER, WAKE_COST, WAKE_MMAP
+	WAKE_CONTROL, WAKE_EVENTS, WAKE_PROCESS, WAKE_SIGNAL, WAKE_OUTPUT, WAKE_ITER, WAKE_COST, WAKE_MMAP, WAKE_SAMPLE
 };
 
 struct session {
@@ -155,6 +163,8 @@ struct session {
 	struct iter_reader iter;
 	struct signals signals;
 	struct cost cost;
+	int sample_timer;       /* -1: none */
+	bool on_screen;         /* the terminal shows our picture */
 	bool has_signals;
 	int epoll_fd;
 	/* running */

@@ -81,7 +81,7 @@ static void session_open_output(struct session *s)
 	const struct session_options *o = s->o;
 	s->procs = sym_procs_new((struct sym_options){ .demangle = s->sema.config.cpp_demangle, .lines = s->sema.config.show_debug_info });
 	s->out_env = (struct out_env){
-		.module = &s->module, .json = o->json, .mark_kernel = o->svg, .trunc_trailer = s->sema.config.str_trunc_trailer, .arg = s, .ksym = stack_ksym,
+		.module = &s->module, .json = o->json, .mark_kernel = o->svg, .film = o->svg ? o->film : NULL, .trunc_trailer = s->sema.config.str_trunc_trailer, .arg = s, .ksym = stack_ksym,
 		.usym = stack_usym, .stack = stack_frames, .frame = stack_frame, .build_id = stack_build_id,
 		.wall_minus_boot_ns = session_clock_delta(CLOCK_REALTIME, CLOCK_BOOTTIME),
 		.wall_minus_tai_ns = session_clock_delta(CLOCK_REALTIME, CLOCK_TAI),
@@ -218,6 +218,8 @@ static int session_attach(struct session *s)
 		return err;
 	}
 	session_ready(s);
+	if ((err = sample_open(s)))
+		return session_refused(s, err == -ENODATA ? "Cannot show a heat map: no map holds a histogram" : "Cannot set a timer", err);
 	err = loop_run(s);
 	return err ? session_refused(s, "Cannot wait for events", err) : 0;
 }
@@ -228,6 +230,7 @@ static void session_finish(struct session *s, bool ran)
 	if (s->data)
 		__atomic_store_n((uint64_t *)s->data + DW_EXITING, 0, __ATOMIC_SEQ_CST); /* end programs do run */
 	loop_drain(s);
+	sample_take(s); /* what has come since the last look */
 	if (ran && !s->o->dry_run)
 		session_test_run(s, PROV_END, 0);
 	if (ran && !s->o->dry_run) {
@@ -355,6 +358,7 @@ static void session_close(struct session *s)
 		signals_close(&s->signals);
 	child_end(&s->child);
 	cost_close(s);
+	sample_close(s);
 	session_unload(s);
 	if (s->kern)
 		kern_close(s->kern);
@@ -374,7 +378,7 @@ static void session_close(struct session *s)
 int session_run(const struct session_options *o)
 {
 	struct session s = { .o = o, .epoll_fd = -1, .child = { .pidfd = -1, .go = -1, .status = -1 }, .signals = { .fd = -1 },
-			     .cost = { .stats = -1, .timer = -1 } };
+			     .cost = { .stats = -1, .timer = -1 }, .sample_timer = -1 };
 	int status;
 	arena_init(&s.arena);
 	diags_init(&s.diags, &s.arena);

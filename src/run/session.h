@@ -55,6 +55,9 @@ struct session_options {
 	bool folded;                /* -f folded, -f svg */
 	bool csv;                   /* -f csv: the rows of tables */
 	bool svg;                   /* -f svg: the folded lines are for a picture */
+	struct film *film;          /* -f svg, --live: where histograms over time go (out/film.h); the caller's; or NULL */
+	int screen_fd;              /* --live: the terminal; -1: none */
+	bool screen_colours;        /* it has 256 */
 	bool json, quiet, verbose, colour;
 	bool runtime_warnings;      /* -k */
 	bool no_warnings;
