@@ -223,12 +223,12 @@ int picture_draw(int fd, const struct film *film, const char *output)
 	if (film && (!err || err == -ENODATA)) {
 		int hist = film_draw(film, &(struct film_options){ 0 }, &heat);
 		if (flame && !hist)
-			fputs("WARNING: stacks make the picture; histograms are not in it\n", stderr);
+			fputs("WARNING: stacks make the picture; histograms and time series are not in it\n", stderr);
 		err = flame ? 0 : hist;
 	}
 	if (err)
 		fprintf(stderr, "ERROR: no picture: %s\n",
-			err == -ENODATA ? "no map has a stack in its key and a count, or a histogram" : strerror(-err));
+			err == -ENODATA ? "no map has a stack in its key and a count, a histogram, or a time series" : strerror(-err));
 	int status = err ? 1 : picture_write(output, flame ? &out : &heat);
 	buf_fini(&out);
 	buf_fini(&heat);

@@ -31,6 +31,8 @@ void film_free(struct film *f)
 		free(f->tracks[i].last);
 		free(f->tracks[i].n);
 	}
+	for (uint32_t i = 0; f && i < f->n_charts; i++)
+		chart_fini(&f->charts[i]);
 	free(f);
 }
 
@@ -275,17 +277,34 @@ static int film_grid(const struct film *f, const struct film_track *t, struct gr
 int film_draw(const struct film *f, const struct film_options *o, struct buf *out)
 {
 	struct grid *g = calloc(FILM_TRACKS, sizeof(*g));
-	uint32_t n = 0;
+	struct str titles[FILM_TRACKS + FILM_CHARTS];
+	uint32_t n = 0, n_titles = 0;
+	double width = o->width ? o->width : GRID_WIDTH, height = 0;
 	int err = g ? f->err : -ENOMEM;
 	for (uint32_t k = 0; k < f->n_tracks && !err; k++) {
 		err = film_grid(f, &f->tracks[k], &g[n]);
-		if (!err && o->title && f->n_tracks == 1)
-			g[n].title = str_of(o->title);
 		n += !err;
 		err = err == -ENODATA ? 0 : err;
 	}
-	if (!err)
-		err = n ? grid_draw(g, n, o->width, out) : -ENODATA;
+	if (!err && !n && !f->n_charts)
+		err = -ENODATA;
+	if (!err) {
+		if (o->title && n == 1)
+			g->title = str_of(o->title);
+		for (uint32_t k = 0; k < n; k++)
+			titles[n_titles++] = g[k].title;
+		for (uint32_t k = 0; k < f->n_charts; k++)
+			titles[n_titles++] = str_of(f->charts[k].title);
+		double charts = grid_place(g, n, 0, width);
+		height = charts + f->n_charts * chart_height();
+		grid_head(titles, n_titles, width, height, "Time across; heat maps: value up, colour by the number of events; charts: a line for each key.", out);
+		for (uint32_t k = 0; k < n; k++)
+			grid_panel(&g[k], out);
+		for (uint32_t k = 0; k < f->n_charts; k++)
+			chart_draw(&f->charts[k], charts + k * chart_height(), width, out);
+		buf_adds(out, "</svg>\n");
+		err = out->oom ? -ENOMEM : 0;
+	}
 	for (uint32_t k = 0; g && k < n; k++)
 		free(g[k].n);
 	free(g);

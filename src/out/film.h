@@ -11,7 +11,7 @@
  * FILM_COLUMNS steps of time; when they are used up, two become one and steps are twice as long: a run may last for ever. Each
  * histogram (a map, or a key of it) is a track; beyond FILM_TRACKS they share the last one.
  */
-enum { FILM_COLUMNS = 512, FILM_TRACKS = 12 };
+enum { FILM_COLUMNS = 512, FILM_TRACKS = 12, FILM_CHARTS = 8, CHART_LINES = 8 };
 struct film_track {
 	char *title;          /* "@us", "@us[sda]" */
 	char *map;            /* its map's name */
@@ -22,12 +22,28 @@ struct film_track {
 	double total;
 	bool rest, seen;
 };
+/* chart.c: a map of time series, a line for each key; lines beyond CHART_LINES are counted. */
+struct chart_line {
+	char *name;          /* of the key; NULL: the map has none */
+	uint64_t *epoch;     /* ascending */
+	double *value;
+	uint32_t n, cap;
+};
+struct chart {
+	char *title;
+	double step_s;
+	struct chart_line lines[CHART_LINES];
+	uint32_t n_lines, n_left_out;
+};
+
 struct film {
 	uint64_t start_ns, step_ns; /* monotonic; length of a column */
 	uint64_t looked_ns;         /* the last look */
 	uint32_t columns;           /* used */
 	uint32_t n_tracks;
 	struct film_track tracks[FILM_TRACKS];
+	struct chart charts[FILM_CHARTS];
+	uint32_t n_charts;
 	bool live;                  /* for a terminal: columns scroll and keep their length */
 	int err;                    /* -ENOMEM; sticks */
 };
@@ -39,6 +55,12 @@ void film_begin(struct film *f, uint64_t now_ns);
 void film_look(struct film *f, const struct out_env *e, const struct out_map *m);
 void film_end(struct film *f);
 void film_forget(struct film *f, struct str map); /* the map was cleared: it begins at zero again */
+
+/* The points of a map of time series; what an earlier call brought stays. */
+void film_series(struct film *f, const struct out_env *e, const struct out_map *m);
+double chart_height(void);
+void chart_draw(const struct chart *c, double top, double width, struct buf *out);
+void chart_fini(struct chart *c);
 
 struct film_options { const char *title; uint32_t width; };
 int film_draw(const struct film *f, const struct film_options *o, struct buf *out); /* -ENODATA: nothing was counted; -ENOMEM */

@@ -10,6 +10,7 @@
  *
  * Only such lines go to the results. Everything else that a program says is text for the user and goes where messages go.
  */
+#include "out/film.h"
 #include "out/value.h"
 
 #include <stdio.h>
@@ -167,8 +168,12 @@ static void folded_aside_done(struct out *o, struct out *aside)
 static void folded_map(struct out *o, const struct out_map *m)
 {
 	struct buf text = { 0 };
-	if (!fold_has_stack(m->key) && o->env->filmed && (m->value->kind == T_HIST || m->value->kind == T_LHIST))
+	if (!fold_has_stack(m->key) && o->env->film && (m->value->kind == T_HIST || m->value->kind == T_LHIST))
+		return; /* the session looks at it at its own pace */
+	if (!fold_has_stack(m->key) && o->env->film && m->value->kind == T_TSERIES) {
+		film_series(o->env->film, o->env, m);
 		return;
+	}
 	if (!fold_has_stack(m->key)) {
 		struct out aside = folded_aside(o);
 		out_text_ops.map(&aside, m);

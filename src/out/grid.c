@@ -16,7 +16,6 @@ enum {
 	BOTTOM = 56,
 	PLOT = 400,
 	SHADES = 16,
-	DEFAULT_WIDTH = 1200,
 };
 #define CELL 7.25
 
@@ -57,7 +56,7 @@ static void grid_style(struct buf *out)
 	buf_adds(out, "<style>:root{background:#fff;max-width:100%}text{font:12px ui-monospace,\"DejaVu Sans "
 		      "Mono\",Menlo,Consolas,monospace;fill:#111}"
 		      ".back{fill:#fff}.heading{font-size:17px;text-anchor:middle}.v{text-anchor:end}.t{text-anchor:"
-		      "middle}.line{stroke:#888;stroke-opacity:.25}"
+		      "middle}.line{stroke:#888;stroke-opacity:.25}.c{fill:none;stroke-width:1.6;stroke-linejoin:round}"
 		      ".cells rect{shape-rendering:crispEdges}.cells rect:hover{stroke:#000;stroke-width:1.5}");
 	grid_colours(out, false);
 	buf_adds(out, "@media "
@@ -158,55 +157,53 @@ static void grid_cell(const struct grid *g, uint32_t column, uint32_t row, doubl
 	buf_adds(out, " s</title></rect>\n");
 }
 
-/* Places each grid below the one before. */
-static double grid_place(struct grid *g, uint32_t n, double width)
+double grid_place(struct grid *g, uint32_t n, double top, double width)
 {
-	double y = 0;
 	for (uint32_t i = 0; i < n; i++, g++) {
 		grid_sum(g);
 		g->width = width;
-		g->top = y;
+		g->top = top;
 		g->cell_h = g->rows < PLOT / 4 ? PLOT / g->rows : 4;
 		if (g->cell_h > PLOT / 8)
 			g->cell_h = PLOT / 8; /* few rows: no towers */
 		g->height = TOP + g->rows * g->cell_h + BOTTOM;
 		g->left = grid_margin(g);
 		g->cell_w = (width - g->left - RIGHT) / g->columns;
-		y += g->height;
+		top += g->height;
 	}
-	return y;
+	return top;
 }
 
-static void grid_head(const struct grid *g, uint32_t n, double height, struct buf *out)
+void grid_head(const struct str *titles, uint32_t n, double width, double height, const char *description, struct buf *out)
 {
 	buf_addf(out,
 		 "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%.0f\" "
 		 "height=\"%.0f\" "
 		 "viewBox=\"0 0 %.0f %.0f\" role=\"group\" aria-labelledby=\"name what\">\n<title id=\"name\">",
-		 g->width, height, g->width, height);
-	for (uint32_t i = 0; i < n && i < 8; i++) {
+		 width, height, width, height);
+	for (uint32_t i = 0; i < n; i++) {
 		if (i)
 			buf_adds(out, ", ");
-		svg_add_text(out, g[i].title, 1024);
+		svg_add_text(out, titles[i], 1024);
 	}
 	buf_adds(out, "</title>\n<desc id=\"what\">");
-	for (uint32_t i = 0; i < n; i++) {
-		buf_adds(out, i ? " Heat map: " : "Heat map: ");
-		svg_add_count(out, g[i].total);
-		buf_addf(out, " points, time across, %s value up. Time 0 is %.15g in the input.",
-			 g[i].log ? "logarithm of the" : "the", g[i].t_least);
-	}
+	buf_adds(out, description);
 	buf_adds(out, "</desc>\n");
 	grid_style(out);
-	buf_addf(out, "<rect class=\"back\" width=\"%.0f\" height=\"%.0f\"/>\n", g->width, height);
+	buf_addf(out, "<rect class=\"back\" width=\"%.0f\" height=\"%.0f\"/>\n", width, height);
 }
 
-static void grid_panel(const struct grid *g, struct buf *out)
+void grid_heading(struct str title, double width, double top, struct buf *out)
 {
-	uint32_t fit = svg_fit(g->title, (uint32_t)((g->width - 20) / (CELL * 17 / 12)));
-	buf_addf(out, "<text class=\"heading\" x=\"%.1f\" y=\"%.0f\">", g->width / 2, g->top + 24);
-	svg_add_text(out, g->title, fit);
+	uint32_t fit = svg_fit(title, (uint32_t)((width - 20) / (CELL * 17 / 12)));
+	buf_addf(out, "<text class=\"heading\" x=\"%.1f\" y=\"%.0f\">", width / 2, top + 24);
+	svg_add_text(out, title, fit);
 	buf_adds(out, "</text>\n");
+}
+
+void grid_panel(const struct grid *g, struct buf *out)
+{
+	grid_heading(g->title, g->width, g->top, out);
 	/* The legend: one point, and the fullest cell. */
 	double y = g->top + g->height - 14, x = g->left;
 	buf_addf(out, "<text x=\"%.0f\" y=\"%.0f\">1</text>", x, y);
@@ -231,8 +228,14 @@ static void grid_panel(const struct grid *g, struct buf *out)
 
 int grid_draw(struct grid *g, uint32_t n, uint32_t width, struct buf *out)
 {
-	double height = grid_place(g, n, width ? width : DEFAULT_WIDTH);
-	grid_head(g, n, height, out);
+	struct buf what = { 0 };
+	double wide = width ? width : GRID_WIDTH, height = grid_place(g, n, 0, wide);
+	buf_adds(&what, "Heat map: ");
+	svg_add_count(&what, g->total);
+	buf_addf(&what, " points, time across, %s value up. Time 0 is %.15g in the input.", g->log ? "logarithm of the" : "the",
+		 g->t_least);
+	grid_head(&g->title, 1, wide, height, what.s ? what.s : "", out);
+	buf_fini(&what);
 	for (uint32_t i = 0; i < n; i++)
 		grid_panel(&g[i], out);
 	buf_adds(out, "</svg>\n");

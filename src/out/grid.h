@@ -8,7 +8,7 @@
 
 #include "out/picture.h"
 
-enum { GRID_EDGES_MAX = HEAT_ROWS_MAX + 1, GRID_STEEP = 256 }; /* count of the fullest cell from which on colour goes by the fourth root */
+enum { GRID_EDGES_MAX = HEAT_ROWS_MAX + 1, GRID_STEEP = 256, GRID_WIDTH = 1200 }; /* count of the fullest cell from which on colour goes by the fourth root */
 struct grid {
 	struct str title;
 	struct str unit;               /* of the values; empty: none */
@@ -23,7 +23,12 @@ struct grid {
 /* The smallest of 1, 2, 5 times a power of ten that is not below x. */
 double grid_round(double x);
 void grid_sum(struct grid *g);
-/* width 0: 1200. -ENOMEM. */
+/* A file with these alone; width 0: 1200. -ENOMEM. */
 int grid_draw(struct grid *g, uint32_t n, uint32_t width, struct buf *out);
+/* The same in parts: each below the one before, from `top`, giving where the last ends; the file's head; one of them. */
+double grid_place(struct grid *g, uint32_t n, double top, double width);
+void grid_head(const struct str *titles, uint32_t n, double width, double height, const char *description, struct buf *out);
+void grid_panel(const struct grid *g, struct buf *out);
+void grid_heading(struct str title, double width, double top, struct buf *out);
 
 #endif

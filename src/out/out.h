@@ -26,7 +26,7 @@ struct out_frame {
 struct out_env {
 	const struct module *module;  /* names of attach points (T_PROBE), interned strings */
 	bool mark_kernel;             /* folded: the kernel's frames end in _[k], for flame.c */
-	bool filmed;                  /* histograms are shown as pictures: not as text */
+	struct film *film;            /* folded: histograms and time series are shown as pictures, not as text; or NULL */
 	struct str trunc_trailer;     /* appended to a string that fills its type without a NUL: ".." */
 	int64_t wall_minus_boot_ns;   /* CLOCK_REALTIME - CLOCK_BOOTTIME */
 	int64_t wall_minus_tai_ns;    /* CLOCK_REALTIME - CLOCK_TAI */
@@ -66,6 +66,9 @@ void out_hist_text(const struct type *t, const uint64_t *buckets, struct buf *re
 void out_hist_json(const struct type *t, const uint64_t *buckets, struct buf *ret);
 
 /* series.c: a time series in text and JSON, reference 5.5. `newest`: the newest epoch of all rows of the map. */
+struct out_point { bool there; uint64_t value; };
+/* The points from this key's first one to the newest epoch of the map (malloc); NULL: none (*ret_n = 0), or no memory. */
+struct out_point *out_series_points(const struct type *t, const void *value, uint64_t newest, uint64_t *ret_first, uint64_t *ret_n);
 uint64_t out_series_newest(const struct type *t, const void *value);
 void out_series_text(const struct out_env *e, const struct type *t, const void *value, uint64_t newest, struct buf *ret);
 void out_series_json(const struct out_env *e, const struct type *t, const void *value, uint64_t newest, struct buf *ret);

@@ -10,11 +10,6 @@
 
 enum { WIDTH = 53, WORDS = 3 };
 
-struct point {
-	bool there;
-	uint64_t value;
-};
-
 static uint64_t word(const void *p, uint64_t i)
 {
 	uint64_t v;
@@ -31,8 +26,7 @@ uint64_t out_series_newest(const struct type *t, const void *value)
 	return newest;
 }
 
-/* The points from this key's first one to the newest epoch of the map; NULL: none (*ret_n = 0), or no memory. */
-static struct point *points(const struct type *t, const void *value, uint64_t newest, uint64_t *ret_first, uint64_t *ret_n)
+struct out_point *out_series_points(const struct type *t, const void *value, uint64_t newest, uint64_t *ret_first, uint64_t *ret_n)
 {
 	uint64_t n = (uint64_t)t->agg.max, from = newest >= n ? newest - n + 1 : 0, first = UINT64_MAX;
 	*ret_n = 0;
@@ -43,7 +37,7 @@ static struct point *points(const struct type *t, const void *value, uint64_t ne
 	}
 	if (first == UINT64_MAX)
 		return NULL;
-	struct point *r = calloc(newest - first + 1, sizeof(*r));
+	struct out_point *r = calloc(newest - first + 1, sizeof(*r));
 	if (!r)
 		return NULL;
 	for (uint64_t i = 0; i < n; i++) {
@@ -52,7 +46,7 @@ static struct point *points(const struct type *t, const void *value, uint64_t ne
 			continue;
 		if (t->agg.bits == TS_AVG)
 			x = t->is_signed ? (uint64_t)((int64_t)x / (int64_t)(meta > INT64_MAX ? INT64_MAX : meta)) : x / meta;
-		r[epoch - first] = (struct point){ true, x };
+		r[epoch - first] = (struct out_point){ true, x };
 	}
 	*ret_first = first;
 	*ret_n = newest - first + 1;
@@ -69,7 +63,7 @@ static bool less(const struct axis *a, uint64_t x, uint64_t y)
 	return a->sign ? (int64_t)x < (int64_t)y : x < y;
 }
 
-static struct axis axis(const struct type *t, const struct point *p, uint64_t n)
+static struct axis axis(const struct type *t, const struct out_point *p, uint64_t n)
 {
 	struct axis a = { .sign = t->is_signed };
 	bool any = false;
@@ -120,7 +114,7 @@ static void rule(char edge, struct buf *o)
 	buf_addc(o, '\n');
 }
 
-static void plot(const struct axis *a, const struct point *p, struct buf *o)
+static void plot(const struct axis *a, const struct out_point *p, struct buf *o)
 {
 	char line[WIDTH + 1];
 	float span = (float)(a->max - a->min);
@@ -155,7 +149,7 @@ void out_series_text(const struct out_env *e, const struct type *t, const void *
 		{ 1000, "hh:mm:ss.\316\274s", "%H:%M:%S.%f", 15 }, { 0, "hh:mm:ss.ns", "%H:%M:%S.%k", 18 },
 	};
 	uint64_t first, n, step = (uint64_t)t->agg.step;
-	struct point *p = points(t, value, newest, &first, &n);
+	struct out_point *p = out_series_points(t, value, newest, &first, &n);
 	if (!p) {
 		buf_adds(ret, "<no data>\n");
 		return;
@@ -184,7 +178,7 @@ void out_series_text(const struct out_env *e, const struct type *t, const void *
 void out_series_json(const struct out_env *e, const struct type *t, const void *value, uint64_t newest, struct buf *ret)
 {
 	uint64_t first, n;
-	struct point *p = points(t, value, newest, &first, &n);
+	struct out_point *p = out_series_points(t, value, newest, &first, &n);
 	bool any = false;
 	buf_addc(ret, '[');
 	for (uint64_t i = 0; i < n; i++) {
