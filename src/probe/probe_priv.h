@@ -50,6 +50,8 @@ struct target_files { VEC(struct target_file) list; };
 /* A path, a program in PATH, a library's short name, a pattern of paths; "" or "*": whatever the process of -p (without it: any process)
  * has mapped. 0, or -errno when the target is wrong or named in full and not there (reported). Each file once. */
 int target_find(const struct provider *p, struct provider_env *env, struct str target, struct span span, struct target_files *ret);
+/* Says why the file cannot be probed: it is not ELF (-ENOEXEC), of 32 bits, for another processor, not readable. Returns -errno. */
+int target_refuse(const struct provider *p, struct provider_env *env, struct span span, const struct target_file *file, int err);
 
 /* -- abi.c: arguments of user functions -- */
 struct sym_func;

@@ -10,9 +10,11 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <glob.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "probe/probe_priv.h"
 #include "sym/sym.h"
@@ -80,6 +82,39 @@ static void target_add_glob(struct targets *t, const char *pattern)
 	globfree(&g);
 }
 
+/* "#!/bin/sh -e": the program that runs a script; NULL: it is none. */
+static const char *target_script(struct arena *a, const char *head, size_t n)
+{
+	size_t i = 2, from;
+	if (n < 3 || memcmp(head, "#!", 2) != 0)
+		return NULL;
+	while (i < n && head[i] == ' ')
+		i++;
+	for (from = i; i < n && !isspace((unsigned char)head[i]) && head[i]; i++)
+		;
+	return i > from ? arena_strndup(a, head + from, i - from) : NULL;
+}
+
+int target_refuse(const struct provider *p, struct provider_env *env, struct span span, const struct target_file *file, int err)
+{
+	unsigned char head[128] = { 0 };
+	const char *shown = file->shown, *script;
+	if (err != -ENOEXEC)
+		return parts_bad(env, span, "%s target file '%s' cannot be read: %s", p->name, shown, strerror(-err));
+	int fd = open(file->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	ssize_t n = fd >= 0 ? pread(fd, head, sizeof(head), 0) : 0;
+	if (fd >= 0)
+		close(fd);
+	if (n >= 20 && memcmp(head, "\177ELF", 4) == 0 && head[4] == 1)
+		return parts_bad(env, span, "%s target file '%s' is a 32-bit program: probes on such programs are not supported", p->name, shown);
+	if (n >= 20 && memcmp(head, "\177ELF", 4) == 0 && head[4] == 2)
+		return parts_bad(env, span, "%s target file '%s' is for another processor", p->name, shown);
+	parts_bad(env, span, "%s target file '%s' is not an ELF program or library", p->name, shown);
+	if (n > 2 && (script = target_script(env->arena, (const char *)head, (size_t)n)))
+		diag_hint(env->diags, "it is a script; the program that runs it is %s", script);
+	return -EINVAL;
+}
+
 int target_find(const struct provider *p, struct provider_env *env, struct str target, struct span span, struct target_files *ret)
 {
 	struct arena *a = env->arena;
@@ -115,10 +150,6 @@ int target_find(const struct provider *p, struct provider_env *env, struct str t
 		return 0;
 	if (strstr(name, "!/")) {
 		diag_add(env->diags, D_NOT_YET, span, "a program inside an archive");
-		return -ENOSYS;
-	}
-	if (strchr(name, '@')) {
-		diag_add(env->diags, D_NOT_YET, span, "a probe by source line");
 		return -ENOSYS;
 	}
 	if (parts_has_wildcard(target))

@@ -10,6 +10,8 @@
 #include "base/map.h"
 #include "sema/sema_priv.h"
 
+enum { ATTACH_PARTS = 64 }; /* names of C++ have many colons */
+
 struct expand {
 	struct sema_ctx *c;
 	const struct provider *p;
@@ -207,8 +209,8 @@ static void attach_no_provider(struct sema_ctx *c, struct node *at, struct str n
 /* One alternative. False: it is wrong or, where that is an error, absent; reported. */
 static bool attach_expand(struct sema_ctx *c, struct node *at, struct str raw, int missing, struct expand *x)
 {
-	struct str parts[8];
-	uint32_t n = attach_split(c, raw, parts, 8), errors = c->d->n_errors;
+	struct str parts[ATTACH_PARTS];
+	uint32_t n = attach_split(c, raw, parts, ATTACH_PARTS), errors = c->d->n_errors;
 	x->p = n ? provider_find(c->env->providers, parts[0]) : NULL;
 	x->list.n = 0;
 	if (!x->p) {
@@ -254,8 +256,8 @@ static bool attach_places(struct sema_ctx *c, struct node *at, struct expand *x)
 	int missing = c->s->config.missing_probes;
 	bool optional = false;
 	if (raw.len > 1 && raw.s[0] == '?') {
-		struct str rest = { raw.s + 1, raw.len - 1 }, parts[8];
-		optional = attach_split(c, rest, parts, 8) && provider_find(c->env->providers, parts[0]);
+		struct str rest = { raw.s + 1, raw.len - 1 }, parts[ATTACH_PARTS];
+		optional = attach_split(c, rest, parts, ATTACH_PARTS) && provider_find(c->env->providers, parts[0]);
 		raw = optional ? rest : raw;
 	}
 	for (;;) {

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Debug information of a program: which file has it, its units, and the functions in them. Types are made in type.c, source lines looked up in
- * line.c; libdw decodes (dw.h).
+ * source.c; libdw decodes (dw.h).
  *
- * A file that has been stripped of its debug information names the separate file that has it, by build id or by name and
- * checksum (debuglink). It is looked for where distributions and debuggers put it: below /usr/lib/debug and beside the file, in
- * the root of the process that is traced first and then in ours; and believed only when its build id or checksum fits.
+ * A file that has been stripped of its debug information has it in a separate file, if at all (debug.c finds that). What decides is the section
+ * .debug_info: a file may have lines or frames without it.
  *
  * A function is found by the address of its entry, since that is what a symbol tells and a probe needs. The unit is found by its ranges; then
  * all functions of the unit are noted by address, so that thousands of them cost one walk.
@@ -19,7 +18,6 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #include "sym/dwarf_priv.h"
 #include "sym/sym.h"
@@ -66,157 +64,55 @@ const char *dwarf_name(struct sym_dwarf *d, Dwarf_Die *die)
 
 /* -- the file -- */
 
-static Elf *debug_elf(const char *path, int *ret_fd)
-{
-	struct stat st;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	if (fd < 0)
-		return NULL;
-	Elf *elf = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? elf_begin(fd, ELF_C_READ, NULL) : NULL;
-	if (elf && elf_kind(elf) == ELF_K_ELF) {
-		*ret_fd = fd;
-		return elf;
-	}
-	if (elf)
-		elf_end(elf);
-	close(fd);
-	return NULL;
-}
-
-static Elf_Scn *debug_section(Elf *elf, const char *name, GElf_Shdr *sh)
+/* Its bytes are there: a stripped file's sections are gone, or marked as having none. */
+static bool dwarf_has_info(Elf *elf)
 {
 	size_t names = 0;
 	uint32_t n = 0;
-	if (elf_getshdrstrndx(elf, &names) != 0)
-		return NULL;
-	for (Elf_Scn *scn = NULL; (scn = elf_nextscn(elf, scn)) && n < 100000; n++) {
-		const char *s = gelf_getshdr(scn, sh) ? elf_strptr(elf, names, sh->sh_name) : NULL;
-		if (s && strcmp(s, name) == 0)
-			return scn;
-	}
-	return NULL;
-}
-
-/* Its bytes are there: a separate file's sections are marked as having none. */
-static bool debug_has_info(Elf *elf)
-{
 	GElf_Shdr sh;
-	return (debug_section(elf, ".debug_info", &sh) && sh.sh_type != SHT_NOBITS) ||
-	       (debug_section(elf, ".zdebug_info", &sh) && sh.sh_type != SHT_NOBITS);
-}
-
-static size_t debug_build_id(Elf *elf, uint8_t *ret, size_t room)
-{
-	uint32_t n = 0;
-	for (Elf_Scn *scn = NULL; (scn = elf_nextscn(elf, scn)) && n < 100000; n++) {
-		GElf_Shdr sh;
-		if (!gelf_getshdr(scn, &sh) || sh.sh_type != SHT_NOTE)
-			continue;
-		Elf_Data *data = elf_getdata(scn, NULL);
-		GElf_Nhdr nh;
-		size_t off = 0, next, name_off, desc_off;
-		while (data && data->d_buf && off < data->d_size && (next = gelf_getnote(data, off, &nh, &name_off, &desc_off)) > off) {
-			if (nh.n_type == NT_GNU_BUILD_ID && nh.n_namesz == 4 && nh.n_descsz >= 2 && nh.n_descsz <= room &&
-			    desc_off + nh.n_descsz <= data->d_size) {
-				memcpy(ret, (const char *)data->d_buf + desc_off, nh.n_descsz);
-				return nh.n_descsz;
-			}
-			off = next;
-		}
-	}
-	return 0;
-}
-
-static bool debug_checksum(int fd, uint32_t want)
-{
-	static const size_t size = 1 << 16;
-	uint8_t *part = malloc(size);
-	uint32_t crc = 0;
-	off_t at = 0;
-	ssize_t n;
-	while (part && (n = pread(fd, part, size, at)) > 0) {
-		crc = (uint32_t)crc32(crc, part, (uInt)n);
-		at += n;
-	}
-	free(part);
-	return at > 0 && crc == want;
-}
-
-struct debug_want {
-	uint8_t id[64];
-	size_t id_len;
-	char *link;      /* file name only; NULL: none */
-	uint32_t crc;
-};
-
-/* Is it what the program asks for? Then it is kept. */
-static bool debug_try(struct sym_dwarf *d, const char *root, const char *path, const struct debug_want *w)
-{
-	uint8_t id[64];
-	int err, fd;
-	const char *real = sym_path_resolve(d->a, root, path, &err);
-	Elf *elf = real ? debug_elf(arena_printf(d->a, "%s%s", root, real), &fd) : NULL;
-	if (!elf)
+	if (elf_kind(elf) != ELF_K_ELF || elf_getshdrstrndx(elf, &names) != 0)
 		return false;
-	size_t n = debug_build_id(elf, id, sizeof(id));
-	bool fits = n && w->id_len ? n == w->id_len && memcmp(id, w->id, n) == 0 : w->link && debug_checksum(fd, w->crc);
-	if (fits && debug_has_info(elf)) {
+	for (Elf_Scn *scn = NULL; (scn = elf_nextscn(elf, scn)) && n < DWARF_SECTIONS; n++) {
+		const char *s = gelf_getshdr(scn, &sh) ? elf_strptr(elf, names, sh.sh_name) : NULL;
+		if (s && sh.sh_type != SHT_NOBITS && (strcmp(s, ".debug_info") == 0 || strcmp(s, ".zdebug_info") == 0))
+			return true;
+	}
+	return false;
+}
+
+/* Takes the descriptor. */
+static bool dwarf_take(struct sym_dwarf *d, int fd)
+{
+	Elf *elf = fd >= 0 ? elf_begin(fd, ELF_C_READ, NULL) : NULL;
+	if (elf && dwarf_has_info(elf)) {
 		d->elf = elf;
 		d->fd = fd;
 		return true;
 	}
-	elf_end(elf);
-	close(fd);
+	if (elf)
+		elf_end(elf);
+	if (fd >= 0)
+		close(fd);
 	return false;
 }
 
-/* By build id, then by name: `shown` is the program's path inside its root. */
-static bool debug_search(struct sym_dwarf *d, const char *root, const char *shown, const struct debug_want *w)
+static bool dwarf_find(struct sym_dwarf *d, const char *root, const char *path)
 {
-	struct arena *a = d->a;
-	const char *slash = strrchr(shown, '/');
-	int dir = slash ? (int)(slash - shown) : 0;
-	if (w->id_len >= 2) {
-		char hex[2 * sizeof(w->id) + 1];
-		for (size_t i = 0; i < w->id_len; i++) {
-			hex[2 * i] = "0123456789abcdef"[w->id[i] >> 4];
-			hex[2 * i + 1] = "0123456789abcdef"[w->id[i] & 15];
-		}
-		hex[2 * w->id_len] = 0;
-		if (debug_try(d, root, arena_printf(a, "/usr/lib/debug/.build-id/%.2s/%s.debug", hex, hex + 2), w))
-			return true;
-	}
-	return w->link && (debug_try(d, root, arena_printf(a, "%.*s/%s", dir, shown, w->link), w) ||
-			   debug_try(d, root, arena_printf(a, "%.*s/.debug/%s", dir, shown, w->link), w) ||
-			   debug_try(d, root, arena_printf(a, "/usr/lib/debug%.*s/%s", dir, shown, w->link), w));
-}
-
-static bool debug_find(struct sym_dwarf *d, const char *root, const char *path)
-{
-	struct debug_want w = { 0 };
-	GElf_Shdr sh;
-	d->elf = debug_elf(path, &d->fd);
-	if (!d->elf) {
-		d->why = "it is no ELF file, or cannot be read";
+	struct stat st;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
+		d->why = "the file cannot be read";
+		if (fd >= 0)
+			close(fd);
 		return false;
 	}
-	if (debug_has_info(d->elf))
-		return true;
-	w.id_len = debug_build_id(d->elf, w.id, sizeof(w.id));
-	Elf_Scn *scn = debug_section(d->elf, ".gnu_debuglink", &sh);
-	Elf_Data *data = scn ? elf_getdata(scn, NULL) : NULL;
-	size_t len = data && data->d_buf ? strnlen(data->d_buf, data->d_size) : 0;
-	size_t crc = (len + 4) & ~(size_t)3;
-	if (len && len < 256 && crc + 4 <= data->d_size && !memchr(data->d_buf, '/', len)) {
-		w.link = arena_strndup(d->a, data->d_buf, len);
-		memcpy(&w.crc, (const char *)data->d_buf + crc, 4);
-	}
-	elf_end(d->elf);
-	close(d->fd);
-	d->elf = NULL;
-	d->fd = -1;
-	const char *shown = path + strlen(root);
-	return debug_search(d, root, shown, &w) || (*root && debug_search(d, "", shown, &w));
+	int again = fcntl(fd, F_DUPFD_CLOEXEC, 0), separate = -1;
+	bool own = dwarf_take(d, fd);
+	if (!own && again >= 0)
+		separate = sym_debug_open(again, root, path + strlen(root));
+	if (again >= 0)
+		close(again);
+	return own || dwarf_take(d, separate);
 }
 
 static void dwarf_begin_file(struct sym_dwarf *d, const char *root, const char *path)
@@ -225,8 +121,8 @@ static void dwarf_begin_file(struct sym_dwarf *d, const char *root, const char *
 		d->why = "libdw is not installed";
 		return;
 	}
-	if (!debug_find(d, root, path)) {
-		d->why = d->why ? d->why : "it has no debug information, and no separate file with it was found";
+	if (!dwarf_find(d, root, path)) {
+		d->why = d->why ? d->why : "it has no debug information, and no separate file that has it was found";
 		return;
 	}
 	d->dbg = d->dw->dwarf_begin_elf(d->elf, DWARF_C_READ, NULL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What dwarf.c, type.c and line.c share. */
+/* What dwarf.c, type.c and source.c share. */
 #ifndef SONDE_SYM_DWARF_PRIV_H
 #define SONDE_SYM_DWARF_PRIV_H
 
@@ -12,7 +12,7 @@ enum {
 	DWARF_PEEL = 64,           /* qualifiers and typedefs on one type */
 	DWARF_VISITS = 40000000,   /* entries looked at for one file, in all: some seconds */
 	DWARF_MEMBERS = 100000,    /* of one struct, at any depth by value */
-	DWARF_UNITS = 1000000,
+	DWARF_UNITS = 1000000, DWARF_SECTIONS = 100000,
 	DWARF_SIZE = 1 << 28,      /* of one type */
 };
 

@@ -117,8 +117,9 @@ static int elf_read(struct sym_elf *e, uint64_t file_size)
 	int r = -ENOEXEC;
 	if (elf && elf_kind(elf) == ELF_K_ELF && gelf_getehdr(elf, &eh)) {
 		e->type = eh.e_type;
-		e->machine = eh.e_machine;
-		e->go = elf_section(elf, ".gopclntab", &sh) != NULL;
+		e->machine = gelf_getclass(elf) == ELFCLASS64 ? eh.e_machine : EM_NONE; /* x32, too, is not for us */
+		/* stripped and position-independent Go programs do not have all of these */
+		e->go = elf_section(elf, ".gopclntab", &sh) || elf_section(elf, ".go.buildinfo", &sh) || elf_section(elf, ".note.go.buildid", &sh);
 		e->has_dwarf = elf_section(elf, ".debug_info", &sh) && sh.sh_type == SHT_PROGBITS;
 		e->n_id = elf_build_id(elf, e->id);
 		elf_first_load(elf, &e->first_load);

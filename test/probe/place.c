@@ -46,14 +46,14 @@ static void take(void *arg, struct attach_point *ap)
 	buf_addf(&w->out, "%.*s\n", STR_FMT(ap->name));
 }
 
-/* "@" in an attach point stands for the folder; parts are split at ':', but not between quotes. */
+/* "@/" in an attach point stands for the folder; parts are split at ':', but not between quotes. */
 static int expand(struct world *w, const char *text, struct diags *d)
 {
 	struct buf b = { 0 };
 	struct str parts[8];
 	uint32_t n = 0;
 	for (const char *s = text; *s; s++) {
-		if (*s == '@')
+		if (s[0] == '@' && s[1] == '/')
 			buf_adds(&b, dir);
 		else
 			buf_addc(&b, *s);
@@ -93,7 +93,7 @@ static void expect(struct world *w, const char *text, const char *want)
 			buf_addf(&w->out, "HINT %s\n", d.list.v[i].hints.v[k]);
 	}
 	for (const char *s = want; *s; s++) {
-		if (*s == '@')
+		if (s[0] == '@' && s[1] == '/')
 			buf_adds(&wanted, dir);
 		else
 			buf_addc(&wanted, *s);
@@ -241,13 +241,15 @@ static void test_user(struct world *w)
 	expect(w, "uprobe:@/target*:hidden", "uprobe:@/target:hidden\nuprobe:@/target-exec:hidden\n");
 	expect(w, "uprobe:@/target:nothing*", "ERROR No matches for uprobe:@/target:nothing*.\n");
 	expect(w, "uprobe:@/nothing*:x", "");
-	expect(w, "uprobe:@/target:nothing", "ERROR No matches for uprobe:@/target:nothing.\n");
+	expect(w, "uprobe:@/target:nothing", "ERROR No matches for uprobe:@/target:nothing.\n"
+	       "HINT a function that the compiler has inlined everywhere is none any more; its lines can be probed: uprobe:@/target@FILE:LINE\n");
 	w->missing = 1;
 	expect(w, "uprobe:@/target:nothing", "");
 	w->missing = 0;
 	expect(w, "uprobe:@/target-stripped:hidden",
 	       "ERROR No matches for uprobe:@/target-stripped:hidden.\n"
-	       "HINT '@/target-stripped' has no symbol table (it is stripped); only exported functions are known\n");
+	       "HINT '@/target-stripped' has no symbol table (it is stripped); only exported functions are known. Its debug symbols are used "
+	       "when they are installed, and addresses are taken as they are: uprobe:@/target-stripped:0x...\n");
 	expect(w, "uprobe:@/nowhere:x", "ERROR uprobe target file '@/nowhere' does not exist or is not executable\n");
 	expect(w, "uretprobe:nosuchprogram:x", "ERROR uretprobe target file 'nosuchprogram' does not exist or is not executable\n");
 	expect(w, "uprobe:@/target.said:x", "ERROR uprobe target file '@/target.said' is not an ELF program or library\n");
@@ -256,8 +258,8 @@ static void test_user(struct world *w)
 	       "choice and not the calls\n");
 	expect(w, "uprobe:@/target:chosen*", "uprobe:@/target:chosen_now\n");
 	expect(w, "uprobe:@/target", "ERROR uprobe probe type requires 2 or 3 arguments, found 1\n");
-	expect(w, "uprobe:@/target:", "ERROR uprobe should be attached to a function and/or address\n");
-	expect(w, "uprobe:@/target:+3", "ERROR uprobe should be attached to a function and/or address\n");
+	expect(w, "uprobe:@/target:", "ERROR uprobe should be attached to a function, address, or source file and line (using DWARF)\n");
+	expect(w, "uprobe:@/target:+3", "ERROR uprobe should be attached to a function, address, or source file and line (using DWARF)\n");
 	expect(w, "uprobe:@/target:alpha+x", "ERROR Invalid offset: x\n");
 	expect(w, "uprobe:@/target:alpha+1+2", "ERROR Cannot take more than one offset\n");
 	expect(w, "uprobe:@/target:al*+1", "ERROR Cannot use wildcards with a function offset\n");
@@ -266,7 +268,25 @@ static void test_user(struct world *w)
 	expect(w, "uprobe:@/target*:0x10", "ERROR Cannot use wildcards with absolute address\n");
 	expect(w, "uprobe:@/target:0xfffffffff", "ERROR Could not resolve address: @/target:0xfffffffff\n");
 	expect(w, "uprobe:@/target:go:main", "ERROR unsupported language type: go\n");
-	expect(w, "uprobe:@/target:cpp:main", "ERROR a probe by C++ name is not supported yet\n");
+	expect(w, "uprobe:@/target:cpp:main", "uprobe:@/target:cpp:main\n");
+	expect(w, "uprobe:@/target:cpp:", "ERROR uprobe should be attached to a function and/or address\n");
+	expect(w, "uprobe:@/target:cpp:ns::nothing", "ERROR No matches for uprobe:@/target:cpp:ns::nothing.\n");
+	expect(w, "uprobe:@/target:alphb", "ERROR No matches for uprobe:@/target:alphb.\nHINT did you mean alpha?\n");
+	expect(w, "uprobe:@/run-script:main", "ERROR uprobe target file '@/run-script' is not an ELF program or library\n"
+	       "HINT it is a script; the program that runs it is /bin/sh\n");
+	expect(w, "uprobe:@/run-32:main", "ERROR uprobe target file '@/run-32' is a 32-bit program: probes on such programs are not supported\n");
+	expect(w, "uprobe:@/run-other:main", "ERROR uprobe target file '@/run-other' is for another processor\n");
+	expect(w, "uretprobe:@/run-go:sled", "ERROR a uretprobe would crash '@/run-go': it is a Go program, and Go moves its stacks. "
+	       "Probe the function's entry instead, or its return instructions.\nHINT its return: uprobe:@/run-go:sled+8\n");
+	expect(w, "uprobe:@/run-go:sled+8", "uprobe:@/run-go:sled+8\n");
+	expect(w, "uprobe:@/target@target.c:1", "ERROR No DWARF debug info found for '@/target', cannot attach by source code location.\n"
+	       "HINT debug information is not read here\n");
+	expect(w, "uprobe:@/target@target.c", "ERROR Invalid uprobe arguments, expected format: uprobe:TARGET@FILE:LINE[:COL]\n");
+	expect(w, "uprobe:@/target@target.c:x", "ERROR Invalid uprobe arguments, expected format: uprobe:TARGET@FILE:LINE[:COL]\n");
+	expect(w, "uprobe:@/target@target.c:0", "ERROR Invalid uprobe arguments, expected format: uprobe:TARGET@FILE:LINE[:COL]\n");
+	expect(w, "uprobe:@/target@*.c:1", "ERROR Cannot use wildcards with source code location\n");
+	expect(w, "uprobe:@/*@target.c:1", "ERROR Cannot use wildcards with source code location\n");
+	expect(w, "uretprobe:@/target@target.c:1", "ERROR uretprobes can not be attached to a source line: a line does not return\n");
 #define SAFE "HINT a breakpoint there breaks the traced program; --unsafe attaches all the same\n"
 	expect(w, "uprobe:@/target:sled+99", "ERROR Offset outside the function bounds ('sled' size is 9)\n" SAFE);
 	expect(w, "uprobe:@/target:sizeless", "uprobe:@/target:sizeless\n");
