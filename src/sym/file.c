@@ -25,7 +25,8 @@
 
 enum {
 	FILES_AT_ONCE = 2048 /* opened before anybody asks */, FILES_BUCKETS = 1024, FILES_VDSO_MAX = 64 << 10, FILES_NAMES = 16384,
-	FILES_TEXT = 8 << 20
+	FILES_TEXT = 8 << 20,
+	FILES_LINES = 8 /* processes that read DWARF, at a time */
 };
 #define FILES_BYTES ((size_t)256 << 20)
 
@@ -212,12 +213,33 @@ struct sym_elf *files_symbols(struct files *fs, uint32_t i)
 	return f->elf;
 }
 
+/* One process less, when there are many: the one that was not asked for the longest time. */
+static void files_shrink_lines(struct files *fs)
+{
+	struct file *old = NULL;
+	uint32_t n = 0;
+	for (uint32_t i = 0; i < fs->n; i++) {
+		struct file *f = &fs->v[i];
+		if (!f->lines)
+			continue;
+		n++;
+		if (!old || f->used < old->used)
+			old = f;
+	}
+	if (n < FILES_LINES)
+		return;
+	sym_lines_close(old->lines);
+	old->lines = NULL;
+	old->lines_tried = false;
+}
+
 struct sym_lines *files_lines(struct files *fs, uint32_t i)
 {
 	struct sym_elf *e = fs->lines ? files_symbols(fs, i) : NULL;
 	struct file *f = &fs->v[i];
 	if (e && !f->lines_tried) {
 		f->lines_tried = true;
+		files_shrink_lines(fs);
 		if (sym_lines_open(e, fs->demangle, &f->lines) < 0)
 			f->lines = NULL;
 	}

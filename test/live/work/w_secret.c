@@ -12,7 +12,7 @@ static inline __attribute__((always_inline)) long raw_getppid(void)
 {
 	long r;
 #if defined(__x86_64__)
-	__asm__ volatile("syscall" : "=a"(r) : "a"(SYS_getppid) : "rcx", "r11", "memory"); /* mark: raw */
+	__asm__ volatile("syscall" : "=a"(r) : "a"(SYS_getppid) : "rcx", "r11", "memory");
 #else
 	r = syscall(SYS_getppid);
 #endif
