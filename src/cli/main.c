@@ -69,7 +69,7 @@ static int main_list(struct opt *o)
 /* What the session needs the kernel for; compiling alone needs no privilege. */
 static bool main_needs_privilege(const struct opt *o)
 {
-	return !o->session.dump && o->mode == MODE_RUN;
+	return !o->session.dump && !o->session.check && o->mode == MODE_RUN;
 }
 
 static uint64_t main_pace(bool live)
@@ -99,7 +99,7 @@ static void main_release(int *fd, int to)
 static int main_session(struct opt *o)
 {
 	struct session_options *s = &o->session;
-	bool picture = s->svg && o->mode == MODE_RUN && !s->dump && !s->explain && !s->dry_run;
+	bool picture = s->svg && o->mode == MODE_RUN && !s->dump && !s->check && !s->explain && !s->dry_run;
 	int status = 0;
 	if (main_needs_privilege(o)) {
 		const char *why = privilege_missing(o->arena);
@@ -164,6 +164,7 @@ static const struct command {
 } commands[] = {
 	{ "cat", cmd_cat },
 	{ "flame", cmd_flame },
+	{ "fmt", cmd_fmt },
 	{ "heat", cmd_heat },
 	{ "help", cmd_help },
 	{ "tools", cmd_tools },
@@ -187,6 +188,10 @@ static int main_run(struct arena *a, int argc, char **argv, char **env)
 {
 	struct opt o = { .arena = a };
 	argv = main_as_tool(a, &argc, argv);
+	bool check = argc > 1 && !strcmp(argv[1], "check"); /* takes what sonde takes */
+	o.session.check = check;
+	argc -= check;
+	argv += check;
 	int status = opt_parse(&o, argc, argv, env);
 	if (status)
 		return status;
@@ -226,4 +231,14 @@ int main(int argc, char **argv, char **env)
 	int status = main_run(&a, argc, argv, env);
 	arena_fini(&a);
 	return status;
+}
+
+int main(int argc, char **argv, char **env)
+{
+	main_open_standard();
+	for (size_t i = 0; argc > 1 && i < sizeof(commands) / sizeof(*commands); i++)
+		if (!strcmp(argv[1], commands[i].word))
+			return commands[i].run(argc - 1, argv + 1);
+	bool check = argc > 1 && !strcmp(argv[1], "check"); /* takes what sonde takes */
+	return main_options(argc - check, argv + check, env, check);
 }

@@ -72,6 +72,8 @@ void opt_usage(int fd)
 		"    sonde [options] -e 'PROGRAM' [-- ARGS]\n"
 		"    sonde TOOL [ARGS]             (sonde tools: which there are; sonde help TOOL)\n"
 		"    sonde -l [PATTERN]\n"
+		"    sonde check [options] FILE|-e 'PROGRAM'   compile only, without privilege; -v: how it would be attached\n"
+		"    sonde fmt [-i|--check] [FILE...]          scripts in one layout\n"
 		"    sonde flame|heat [FILE] -o OUT.svg\n"
 		"\n"
 		"OPTIONS:\n"

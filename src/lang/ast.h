@@ -66,7 +66,7 @@ struct node *parse_expression(struct arena *a, struct diags *d, uint32_t source)
 
 /* lex.c: --dump=tokens */
 void lex_dump(struct arena *a, struct diags *d, uint32_t source, struct buf *out);
-/* fmt.c: canonical layout of a program, comments kept; idempotent. */
-void fmt_program(struct arena *a, struct diags *d, uint32_t source, struct buf *out);
+/* fmt.c: the program in the one layout, comments kept; formatting that again changes nothing. False with diagnostics. */
+bool fmt_program(struct arena *a, struct diags *d, uint32_t source, struct buf *out);
 
 #endif

@@ -62,8 +62,8 @@ static int tracepoint_expand(const struct provider *p, struct provider_env *env,
 	if (memchr(parts[0].s, '/', parts[0].len) || memchr(parts[1].s, '/', parts[1].len))
 		return 0; /* names are folders of tracefs: no way out of it */
 	if (!f->ops->has(f, FEAT_TRACEFS)) {
-		parts_bad(env, span, "tracepoints need the kernel's tracefs, which is not at /sys/kernel/tracing and could not be mounted "
-			  "there");
+		parts_bad(env, span, "tracepoints need the kernel's tracefs, /sys/kernel/tracing: it is not mounted, or readable by root "
+			  "only");
 		diag_hint(env->diags, "mount -t tracefs nodev /sys/kernel/tracing, as root");
 		return -ENOENT;
 	}

@@ -308,18 +308,20 @@ static void session_main(struct session *s)
 	int cpus = sys_possible_cpus();
 	s->ncpus = cpus > 0 ? (uint32_t)cpus : 1;
 	s->pid = o->pid; /* --dump and -l look at the process, too, but do not watch it */
-	if (!o->dump && !o->list && session_process(s))
+	if (!o->dump && !o->list && !o->check && session_process(s))
 		return;
 	int err = session_compile(s, &text);
 	if (!err && o->list)
 		dump_list(s, &text);
+	if (!err && o->check && o->verbose && !o->dump)
+		dump_plan(s, &text);
 	session_write(o->out_fd, text.s, text.len);
 	buf_fini(&text);
 	if (s->diags.list.n)
 		session_report(s);
 	if (err)
 		s->status = 1;
-	if (err || o->dump || o->list)
+	if (err || o->dump || o->list || o->check)
 		return;
 	probe_debug_free(s->debug); /* may be large */
 	s->debug = NULL;

@@ -52,6 +52,7 @@ struct session_options {
 	int out_fd, err_fd;         /* results; messages */
 	int ready_fd;               /* gets a line when everything is attached, and is closed; -1: none */
 	enum session_buffering buffering;
+	bool check;                 /* compile, say what is wrong, and be done: needs no privilege */
 	bool folded;                /* -f folded, -f svg */
 	bool csv;                   /* -f csv: the rows of tables */
 	bool svg;                   /* -f svg: the folded lines are for a picture */

@@ -164,7 +164,7 @@ static void test_kernel(struct world *w)
 	w->mine.has = without;
 	w->facts->ops = &w->mine;
 	expect(w, "tracepoint:syscalls:sys_enter_*",
-	       "ERROR tracepoints need the kernel's tracefs, which is not at /sys/kernel/tracing and could not be mounted there\n"
+	       "ERROR tracepoints need the kernel's tracefs, /sys/kernel/tracing: it is not mounted, or readable by root only\n"
 	       "HINT mount -t tracefs nodev /sys/kernel/tracing, as root\n");
 	expect(w, "rawtracepoint:sched_switch", "ERROR rawtracepoints require kernel BTF. Try using a 'tracepoint' instead.\n");
 	w->facts->ops = w->ops;
