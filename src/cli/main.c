@@ -232,13 +232,3 @@ int main(int argc, char **argv, char **env)
 	arena_fini(&a);
 	return status;
 }
-
-int main(int argc, char **argv, char **env)
-{
-	main_open_standard();
-	for (size_t i = 0; argc > 1 && i < sizeof(commands) / sizeof(*commands); i++)
-		if (!strcmp(argv[1], commands[i].word))
-			return commands[i].run(argc - 1, argv + 1);
-	bool check = argc > 1 && !strcmp(argv[1], "check"); /* takes what sonde takes */
-	return main_options(argc - check, argv + check, env, check);
-}

@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sonde fmt: one layout for all scripts. Works on the tokens, which are copied as they are written, and so are comments, attach points
- * and C definitions; only what lies between them is new. The tree says what tokens alone do not: is this '-' a sign, this ')'
+ * sonde fmt: one layout for all scripts. Works on the tokens, which are copied as they are written, and so are comments, attach points,
+ * options and C definitions; only what lies between them is new. The tree says what tokens alone do not: is this '-' a sign, this ')'
  * the end of a cast. What is printed is parsed again and must give the same tree, else nothing is printed.
  *
  * The rules. A statement is a line. A block is indented by a tab; one that was written on one line, has at most one
- * statement and is not longer than LINE_MAX columns stays there. A line broken inside a statement stays broken, further in. Of
+ * statement and is not longer than LINE_MAX_COLUMNS stays there. A line broken inside a statement stays broken, further in. Of
  * blank lines in a row one is kept; behind an item of several lines there is one. So formatting again changes nothing.
  */
 #include <ctype.h>
 
 #include "lang/lex.h"
 
-enum { LINE_MAX_COLUMNS = 100, TAB = 8, TK_RAW = TK_COUNT };
+enum { LINE_MAX_COLUMNS = 120, TAB = 8, TK_RAW = TK_COUNT };
 enum role { R_NONE, R_PREFIX, R_CAST_END, R_STAR, R_ANNOTATION, R_OPEN_PREDICATE, R_CLOSE_PREDICATE };
 enum sep { SEP_NONE, SEP_SPACE, SEP_LINE };
 
-struct piece { /* a token, or raw text: an attach point, a C definition, the #! line */
+struct piece { /* a token, or raw text: an attach point, a C definition, options, the #! line */
 	uint32_t kind, lo, hi;
 	uint8_t role, paren; /* paren: open brackets before it, up to 255 */
 };
@@ -33,6 +33,7 @@ struct fmt {
 	bool inside;         /* a statement has begun on an earlier piece: further lines go further in */
 	bool fresh;          /* nothing yet in this block: no blank lines */
 	bool flat;           /* a block is tried on one line */
+	bool bracket;        /* ... between brackets, where another line would be no better */
 	bool too_long;       /* ... and does not fit */
 	bool stretch;        /* the next block does not fit on one line */
 	bool apart;          /* a blank line goes before the next line */
@@ -92,7 +93,7 @@ static void fmt_pieces(struct fmt *f, const struct node *prog)
 		const struct node *n = prog->list.v[i];
 		uint32_t lo = fmt_at(f, n->span), hi = i + 1 < prog->list.n ? fmt_at(f, prog->list.v[i + 1]->span) : f->lex->len;
 		fmt_tokens(f, at, lo); /* nothing, or what the parser passed over */
-		if (n->kind == N_CSTMT) {
+		if (n->kind == N_CSTMT || n->kind == N_OPTIONS) {
 			fmt_add(f, TK_RAW, lo, fmt_end(f, n->span)); /* with the blanks at its end: they are part of it */
 			lo = fmt_end(f, n->span);
 		}
@@ -327,7 +328,7 @@ static void fmt_put(struct fmt *f, enum sep sep, bool broken, uint32_t indent)
 	f->i++;
 	f->inside = true;
 	f->fresh = false;
-	if (f->flat && fmt_column(f) > LINE_MAX_COLUMNS)
+	if (f->flat && !f->bracket && fmt_column(f) > LINE_MAX_COLUMNS)
 		f->too_long = true;
 }
 
@@ -484,6 +485,7 @@ static void fmt_block(struct fmt *f, bool broken)
 {
 	struct fmt save = *f;
 	size_t len = f->out->len;
+	f->bracket = f->flat ? f->bracket : f->p.v[f->i].paren > 0;
 	bool flat = f->flat || (f->inside && !broken && !f->stretch && fmt_may_be_flat(f));
 	f->flat = flat;
 	f->stretch = false;
@@ -528,7 +530,7 @@ static void fmt_item(struct fmt *f, const struct node *n, bool first, uint32_t e
 		} else {
 			fmt_next(f);
 		}
-		begin = begin ? begin : f->out->len;
+		begin = n->kind == N_OPTIONS ? from : begin ? begin : f->out->len;
 	}
 	f->apart = n->kind != N_CSTMT && begin && memchr(f->out->s + begin, '\n', f->out->len - begin);
 	const char *nl = f->apart && !first ? memchr(f->out->s + from, '\n', f->out->len - from) : NULL;
