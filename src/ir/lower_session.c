@@ -47,7 +47,8 @@ static const struct facts_func *session_asks(struct facts *f)
 uint32_t lower_session_partner(struct lower *l, uint32_t clause, const bool *taken)
 {
 	const struct clause *x = &l->s->clauses.v[clause];
-	if ((x->provider->id != PROV_KPROBE && x->provider->id != PROV_KRETPROBE) || x->attach.n < SESSION_LEAST)
+	if ((x->provider->id != PROV_KPROBE && x->provider->id != PROV_KRETPROBE) || !x->attach.n ||
+	    (x->attach.n < SESSION_LEAST && x->attach.v[0]->want != WANT_MULTI))
 		return ~0u;
 	for (uint32_t i = clause + 1; i < l->s->clauses.n; i++) {
 		const struct clause *y = &l->s->clauses.v[i];

@@ -73,6 +73,9 @@ static struct str named_key(struct arena *a, char keyword, struct str name)
 	return str_of(arena_printf(a, "%c:%.*s", keyword == 'e' ? 'e' : 's', STR_FMT(name)));
 }
 
+/* A type of that name: the kernel's own, else that of a loaded module whose BTF has the word. */
+static uint32_t facts_find(struct kern *k, uint32_t kinds, struct str name);
+
 static struct type *facts_type(struct facts *f, char keyword, struct str name)
 {
 	struct kern *k = kern_of(f);
@@ -90,6 +93,9 @@ static struct type *facts_type(struct facts *f, char keyword, struct str name)
 		if (id)
 			return kbtf_make(b, id);
 	}
+	uint32_t id = b ? facts_find(k, keyword ? keyword_kinds(keyword) : keyword_kinds('s') | keyword_kinds('u') | keyword_kinds('e') | keyword_kinds('t'), name) : 0;
+	if (id)
+		return kbtf_make(b, id);
 	return NULL;
 }
 
@@ -126,7 +132,7 @@ static bool facts_complete(struct facts *f, struct type *t)
 		return false;
 	if (!t->origin && t->name.len) {
 		char keyword = t->kind == T_ENUM ? 'e' : t->is_union ? 'u' : 's';
-		uint32_t id = kbtf_find(b, keyword_kinds(keyword), t->name);
+		uint32_t id = facts_find(k, keyword_kinds(keyword), t->name);
 		struct type *full = id ? kbtf_make(b, id) : NULL; /* which is t itself if t came from facts_named() */
 		if (!full || full->kind != t->kind || !kbtf_complete(b, full))
 			return false;
@@ -256,6 +262,39 @@ static struct kern_module *facts_module(struct kern *k, struct str name)
 		m->end = b->n;
 	}
 	return m;
+}
+
+/* Does the BTF of the module, which has not been appended yet, have the word among its strings? */
+static bool facts_module_says(struct kern *k, const char *module, const char *word, size_t len)
+{
+	size_t n = 0;
+	struct arena scratch; /* it is only looked at */
+	bool found = false;
+	arena_init(&scratch);
+	scratch.oom = k->arena->oom;
+	const char *blob = kern_read_file(&scratch, arena_printf(&scratch, "/sys/kernel/btf/%s", module), 64 << 20, &n);
+	for (const char *p = blob, *end = blob + n; p && !found && (p = memmem(p, (size_t)(end - p), word, len)); p++)
+		found = p > blob && !p[-1] && p + len < end && !p[len];
+	arena_fini(&scratch);
+	return found;
+}
+
+static uint32_t facts_find(struct kern *k, uint32_t kinds, struct str name)
+{
+	struct kbtf *b = kern_btf(k);
+	uint32_t id = b ? kbtf_find(b, kinds, name) : 0;
+	DIR *d = id || !b || k->fixture || !name.len || name.len > 128 ? NULL : opendir("/sys/kernel/btf");
+	for (struct dirent *e; d && !id && (e = readdir(d));) {
+		struct str module = str_of(e->d_name);
+		if (e->d_name[0] == '.' || str_is(module, "vmlinux") || map_get(&k->modules, module) ||
+		    !facts_module_says(k, e->d_name, name.s, name.len))
+			continue;
+		facts_module(k, module);
+		id = kbtf_find(b, kinds, name);
+	}
+	if (d)
+		closedir(d);
+	return id;
 }
 
 static const struct facts_func *facts_module_function(struct kern *k, struct str module, struct str name)

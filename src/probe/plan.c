@@ -64,7 +64,8 @@ static void plan_kprobe(struct facts *f, struct plan_step *s, const struct modul
 	if (p->n_returns) { /* ir/lower_session.c */
 		s->how = AM_KPROBE_SESSION;
 		s->attach_type = TYPE_KPROBE_SESSION;
-		s->why = arena_printf(a, "entry and return of %u functions in one link", p->n_returns);
+		s->why = p->n_returns > 1 ? arena_printf(a, "entry and return of %u functions in one link", p->n_returns) :
+					    "entry and return in one link; as configured";
 		return;
 	}
 	for (uint32_t i = 0; i < p->attach.n; i++)

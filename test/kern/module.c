@@ -89,6 +89,32 @@ static void test_append(struct kbtf *b)
 	CHECK(&c, b->n == n + 8);
 }
 
+/* BTF that is whole by itself, a BPF program's: numbers from 1, strings behind the empty one. */
+static void test_append_whole(struct kbtf *b)
+{
+	unsigned char blob[256];
+	uint32_t n = b->n, shift = 99, types, strs;
+	size_t len = make(blob, 1, 1, 1, "prog");
+	memcpy(&types, blob + 12, 4);
+	memcpy(&strs, blob + 20, 4);
+	memmove(blob + 24 + types + 1, blob + 24 + types, strs);
+	blob[24 + types] = 0;
+	strs++;
+	memcpy(blob + 20, &strs, 4);
+	if (!CHECK(&c, kbtf_append(b, blob, len + 1, true, &shift) && shift == n - 1 && b->n == n + 4))
+		return;
+	uint32_t id = kbtf_find(b, 1u << KB_FUNC, STR("f_prog")), st = kbtf_find(b, 1u << KB_STRUCT, STR("prog"));
+	struct facts_func *fn = id ? kbtf_func(b, id, 0) : NULL;
+	struct type *t = st ? kbtf_make(b, st) : NULL;
+	CHECK(&c, id == 4 + shift && st == 1 + shift);
+	CHECK(&c, fn && fn->params.n == 1 && str_is(fn->params.v[0].name, "f") && fn->params.v[0].type->kind == T_PTR);
+	CHECK(&c, t && fn && fn->params.v[0].type->elem == t && kbtf_complete(b, t) && t->fields.n == 1);
+	for (size_t k = 0; k < len; k++) {
+		struct kbtf copy = *b;
+		check_true(&c, "a cut program's is refused", !kbtf_append(&copy, blob, k, true, &shift));
+	}
+}
+
 static void test_functions(struct arena *a)
 {
 	char text[] = "vfs_read\nvfs_write\na_open [amod]\nb_open [bmod]\na_close [amod]\nvfs_read\n__ftrace_invalid_address___1\n\nodd [\nlast";
@@ -119,7 +145,7 @@ int main(void)
 		fclose(in);
 	struct facts *f = text.s ? facts_fixture(&a, text.s, &err) : NULL;
 	if (CHECK(&c, f != NULL))
-		test_append(kern_btf((struct kern *)f));
+		test_append(kern_btf((struct kern *)f)), test_append_whole(kern_btf((struct kern *)f));
 	test_functions(&a);
 	buf_fini(&text);
 	arena_fini(&a);

@@ -18,6 +18,7 @@ static const char more[] =
 	"function int f_small(int a, long b);\n"
 	"function void f_odd(spinlock_t lock, long b);\n"
 	"function void _raw_spin_lock(spinlock_t *lock);\n"
+	"function _Bool bpf_session_is_return(void);\n"
 	"function long f_seven(long a, long b, long c, long d, long e, long f, long g);\n"
 	"kaddr f_notrace 0xffffffff81000010; kaddr _raw_spin_lock 0xffffffff81000020; kaddr f_entry 0xffffffff81000030;\n"
 	"traceable vfs_read, vfs_write, kfree, tcp_connect, tcp_set_state, f_small, f_odd, f_seven, plain_function, vfs_rcu_thing,\n"
@@ -52,6 +53,15 @@ static const char *refuses(struct facts *f, const struct facts_func *fn, bool at
 static const char *refuses_return(struct facts *f, const struct facts_func *fn, bool at_return)
 {
 	return at_return ? "no returns here" : NULL;
+}
+
+static bool lacks_session(struct facts *f, enum feature x)
+{
+	return x != FEAT_KPROBE_SESSION;
+}
+static bool off_multi(struct facts *f, enum feature x)
+{
+	return x == FEAT_KPROBE_MULTI;
 }
 
 /* The plan of a program, or its messages. */
@@ -147,6 +157,56 @@ static void test_plan(struct world *w)
 	w->attach = "best";
 	expect(w, "kprobe:vfs_read { @ = count() }", "ERROR ATTACH: Invalid value for attach: valid values are auto, fentry, kprobe, and multi.\n");
 	w->attach = NULL;
+}
+
+/* Entry and return of the same functions: one program and link, where the kernel has sessions and both clauses have the same places. */
+static void test_session(struct world *w)
+{
+	expect(w, "kprobe:vfs_read,kprobe:vfs_write { @[probe] = count() } kretprobe:vfs_read,kretprobe:vfs_write { @r[probe, retval] = count() }",
+	       "kprobe:vfs_read and 3 more: kprobe session (entry and return of 2 functions in one link)\n");
+	expect(w, "kretprobe:vfs_read,kretprobe:vfs_write { @r = count() } begin { @ = count() } kprobe:vfs_read,kprobe:vfs_write { @e = count() }",
+	       "begin: test run (run once, before the others are attached)\n"
+	       "kprobe:vfs_read and 3 more: kprobe session (entry and return of 2 functions in one link)\n");
+	expect(w, "kprobe:vfs_read,kprobe:vfs_write,kretprobe:vfs_read,kretprobe:vfs_write { @[probe] = count() }",
+	       "kprobe:vfs_read and 3 more: kprobe session (entry and return of 2 functions in one link)\n");
+	/* twice the same functions: each return has one entry */
+	expect(w, "kprobe:vfs_read,kprobe:vfs_write { @a = count() } kretprobe:vfs_read,kretprobe:vfs_write { @b = count() }"
+	       "kprobe:vfs_read,kprobe:vfs_write { @c = count() } kretprobe:vfs_read,kretprobe:vfs_write { @d = count() }",
+	       "kprobe:vfs_read and 3 more: kprobe session (entry and return of 2 functions in one link)\n"
+	       "kprobe:vfs_read and 3 more: kprobe session (entry and return of 2 functions in one link)\n");
+	expect(w, "kprobe:vfs_read,kprobe:vfs_write { @a = count() } kprobe:vfs_read,kprobe:vfs_write { @c = count() }"
+	       "kretprobe:vfs_read,kretprobe:vfs_write { @b = count() }",
+	       "kprobe:vfs_read and 3 more: kprobe session (entry and return of 2 functions in one link)\n"
+	       "kprobe:vfs_read and 1 more: kprobe multi (2 functions in one link)\n");
+	/* not the same functions, or not at the entry */
+	expect(w, "kprobe:vfs_read,kprobe:vfs_write { @ = count() } kretprobe:vfs_read,kretprobe:kfree { @ = count() }",
+	       "kprobe:vfs_read and 1 more: kprobe multi (2 functions in one link)\n"
+	       "kretprobe:vfs_read and 1 more: kprobe multi (2 functions in one link)\n");
+	expect(w, "kprobe:vfs_read+4,kprobe:vfs_write+4 { @ = count() } kretprobe:vfs_read,kretprobe:vfs_write { @ = count() }",
+	       "kprobe:vfs_read+4 and 1 more: perf event, link (each place by itself: some are not at a function's entry)\n"
+	       "kretprobe:vfs_read and 1 more: kprobe multi (2 functions in one link)\n");
+	/* one function has better ways */
+	expect(w, "kprobe:vfs_read { @ = count() } kretprobe:vfs_read { @ = count() }", "kprobe:vfs_read" FENTRY "kretprobe:vfs_read" FEXIT);
+	w->attach = "multi";
+	expect(w, "kprobe:vfs_read { @ = count() } kretprobe:vfs_read { @ = count() }",
+	       "kprobe:vfs_read and 1 more: kprobe session (entry and return in one link; as configured)\n");
+	w->attach = "kprobe";
+	expect(w, "kprobe:vfs_read,kprobe:vfs_write { @ = count() } kretprobe:vfs_read,kretprobe:vfs_write { @ = count() }",
+	       "kprobe:vfs_read and 1 more: perf event, link (each place by itself: as configured)\n"
+	       "kretprobe:vfs_read and 1 more: perf event, link (each place by itself: as configured)\n");
+	w->attach = NULL;
+	w->mine = *w->ops;
+	w->facts->ops = &w->mine;
+	w->mine.has = lacks_session;
+	expect(w, "kprobe:vfs_read,kprobe:vfs_write { @ = count() } kretprobe:vfs_read,kretprobe:vfs_write { @ = count() }",
+	       "kprobe:vfs_read and 1 more: kprobe multi (2 functions in one link)\n"
+	       "kretprobe:vfs_read and 1 more: kprobe multi (2 functions in one link)\n");
+	/* the user is to blame, not the kernel */
+	w->mine.has = lacks_multi;
+	w->mine.switched_off = off_multi;
+	expect(w, "kprobe:vfs_read,kprobe:vfs_write { @ = count() }",
+	       "kprobe:vfs_read and 1 more: perf event, link (each place by itself: kprobe_multi is switched off by --no-feature)\n");
+	w->facts->ops = w->ops;
 }
 
 /* Kernels that lack or refuse something: the same program works all the same, and the plan says why so. */
@@ -288,6 +348,7 @@ int main(int argc, char **argv)
 	}
 	w.ops = w.facts->ops;
 	test_plan(&w);
+	test_session(&w);
 	test_lacking(&w);
 	test_places(&w);
 	test_alternatives(&w);
