@@ -64,6 +64,13 @@ static const struct sym_func *debug_function(struct provider_env *env, struct at
 	return NULL;
 }
 
+struct type *debug_describe(struct provider_env *env, struct attach_point *ap, struct type **ret_retval)
+{
+	const struct sym_func *f = debug_function(env, ap);
+	*ret_retval = f ? f->ret : NULL;
+	return f ? abi_args(env->arena, env->facts, f) : NULL;
+}
+
 /* A pointer stays a number, which programs add up and make histograms of, unless the body looks behind it. */
 static void debug_retval(struct provider_env *env, struct attach_point *ap, const struct sym_func *f)
 {

@@ -8,7 +8,7 @@
 
 #include "probe/probe_priv.h"
 
-enum { LIST_DEPTH = 4 };
+enum { LIST_DEPTH = 4, LIST_PARTS = 64 };
 
 struct listing {
 	struct arena *a;
@@ -18,6 +18,8 @@ struct listing {
 	int pid;
 	bool params;
 	struct buf *out;
+	struct probe_debug *debug;
+	struct provider_env *env; /* of list_user */
 	uint32_t n;
 	VEC(struct attach_point *) places; /* of static probes */
 };
@@ -29,7 +31,7 @@ static void list_declare(struct listing *x, const struct type *t, const char *na
 	struct buf b = { 0 };
 	if (t->kind == T_STRING)
 		buf_addf(x->out, "char %s[%u]", name, t->size);
-	else if (t->kind == T_ARRAY) {
+	else if (t->kind == T_ARRAY && !t->is_float) {
 		type_print(t->elem, &b);
 		buf_addf(x->out, "%s %s[%u]", b.s ? b.s : "", name, t->count);
 	} else {
@@ -235,6 +237,18 @@ static void list_kernel(struct listing *x, enum provider_id id, const char *name
 
 /* -- programs and libraries -- */
 
+/* From debug information: what `args` and `retval` would be. */
+static void list_debug(struct listing *x, struct attach_point *ap)
+{
+	struct type *ret, *args = debug_describe(x->env, ap, &ret);
+	list_fields(x, args);
+	if (!ret || ret->kind == T_VOID)
+		return;
+	buf_adds(x->out, "    ");
+	list_declare(x, ret, "retval", 0);
+	buf_addc(x->out, '\n');
+}
+
 static void list_place(void *arg, struct attach_point *ap)
 {
 	struct listing *x = arg;
@@ -245,6 +259,8 @@ static void list_place(void *arg, struct attach_point *ap)
 	x->n++;
 	buf_add_safe(x->out, ap->name.s, ap->name.len, false); /* a symbol's name is the file's */
 	buf_addc(x->out, '\n');
+	if (x->params && (ap->provider == PROV_UPROBE || ap->provider == PROV_URETPROBE))
+		list_debug(x, ap);
 }
 
 /* The type of argument i over all locations; NULL: they differ, and a program gets 64 bits. */
@@ -307,10 +323,11 @@ static void list_usdt(struct listing *x)
 
 static int list_user(struct listing *x, const struct provider *p, const char *rest)
 {
-	struct str parts[6];
+	struct str parts[LIST_PARTS];
 	uint32_t n = 0;
-	struct provider_env env = { .facts = x->f, .diags = x->d, .arena = x->a, .pid = x->pid, .missing_probes = 2 };
-	for (const char *s = rest; n < 6;) {
+	struct provider_env env = { .facts = x->f, .diags = x->d, .arena = x->a, .pid = x->pid, .missing_probes = 2, .impl = x->debug };
+	x->env = &env;
+	for (const char *s = rest; n < LIST_PARTS;) {
 		size_t len = strcspn(s, ":");
 		parts[n++] = (struct str){ arena_strndup(x->a, s, len), (uint32_t)len };
 		if (!s[len])
@@ -321,6 +338,7 @@ static int list_user(struct listing *x, const struct provider *p, const char *re
 		parts[n++] = STR("*");
 	int r = p->expand(p, &env, parts, n, (struct span){ 0 }, list_place, x);
 	list_usdt(x);
+	x->env = NULL;
 	return r;
 }
 
@@ -385,12 +403,13 @@ int probe_list(struct arena *a, struct kern *k, struct diags *d, const char *pat
 		diag_add(d, D_PROBE_WARN, (struct span){ 0 },
 			 arena_printf(a, "It appears that '%s' is a filename but the file does not exist. Treating '%s' as a search pattern.", pattern,
 				      pattern));
-	for (const char *s = pattern; *s;) {
+	int r = 0;
+	x.debug = probe_debug_new(a);
+	for (const char *s = pattern; *s && r >= 0;) {
 		size_t n = strcspn(s, ",");
-		int r = n ? list_one(&x, arena_strndup(a, s, n)) : 0;
-		if (r < 0)
-			return r;
+		r = n ? list_one(&x, arena_strndup(a, s, n)) : 0;
 		s += n + (s[n] == ',');
 	}
-	return 0;
+	probe_debug_free(x.debug);
+	return r < 0 ? r : 0;
 }

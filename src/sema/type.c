@@ -242,6 +242,10 @@ void type_print(const struct type *t, struct buf *o)
 		buf_adds(o, " *");
 		break;
 	case T_ARRAY:
+		if (t->is_float) {
+			buf_addf(o, "%.*s", STR_FMT(t->name));
+			break;
+		}
 		type_print(t->elem, o);
 		buf_addf(o, "[%u]", t->count);
 		break;

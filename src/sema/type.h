@@ -89,7 +89,7 @@ struct type {
 	VEC(struct enum_value) values; /* T_ENUM (after completion) */
 	uint32_t origin;    /* facts' own id (BTF id); from TYPE_ORIGIN_DEBUG on: of `maker`; 0 = from the program text */
 	struct type_maker *maker;
-	uint8_t is_float;   /* enum type_float; T_ARRAY */
+	uint8_t is_float;   /* enum type_float; T_ARRAY, whose name is that in C */
 	struct { /* T_HIST, T_LHIST, T_TSERIES parameters */
 		int64_t bits, min, max, step;
 	} agg;

@@ -323,10 +323,16 @@ static void func_params(struct sym_dwarf *d, Dwarf_Die *die, uint64_t entry, str
 			x.type = type_ptr(d->a, x.type, AS_USER);
 		/* The concrete function's own entries say where they are. */
 		Dwarf_Die it = own, abstract;
+		bool found = false;
 		for (bool more = has_own; more && dwarf_visit(d); more = d->dw->dwarf_siblingof(&it, &it) == 0)
 			if (d->dw->dwarf_tag(&it) == DW_TAG_formal_parameter && dwarf_follow(d, &it, DW_AT_abstract_origin, &abstract) &&
-			    abstract.addr == p.addr)
+			    abstract.addr == p.addr) {
 				place = it;
+				found = true;
+			}
+		/* What the compiler adds to constructors and destructors, not all variants of them take. */
+		if (proto.addr != die->addr && !found && !str_is(x.name, "this") && dwarf_flag(d, &p, DW_AT_artificial))
+			continue;
 		func_place(d, &place, entry, &x);
 		vec_push(d->a, &f->params, x);
 	} while (f->params.n < 256 && dwarf_visit(d) && d->dw->dwarf_siblingof(&p, &p) == 0);

@@ -106,9 +106,10 @@ static struct type *type_bytes(struct sym_dwarf *d, uint64_t size)
 	return type_array(d->a, type_int(d->a, 1, false), size <= DWARF_SIZE ? (uint32_t)size : 0);
 }
 
-static struct type *type_float(struct sym_dwarf *d, uint64_t size, enum type_float kind)
+static struct type *type_float(struct sym_dwarf *d, const char *name, uint64_t size, enum type_float kind)
 {
 	struct type *t = type_bytes(d, size);
+	t->name = str_of(arena_strdup(d->a, name));
 	t->is_float = (uint8_t)kind;
 	return t;
 }
@@ -121,9 +122,9 @@ static struct type *type_base(struct sym_dwarf *d, Dwarf_Die *die)
 	dwarf_number(d, die, DW_AT_encoding, &enc);
 	switch (enc) {
 	case DW_ATE_float: case DW_ATE_decimal_float: case DW_ATE_imaginary_float:
-		return type_float(d, size, size <= 8 ? FLOAT_SSE : strncmp(name, "long double", 11) == 0 ? FLOAT_X87 : FLOAT_WIDE);
+		return type_float(d, name, size, size <= 8 ? FLOAT_SSE : strncmp(name, "long double", 11) == 0 ? FLOAT_X87 : FLOAT_WIDE);
 	case DW_ATE_complex_float:
-		return type_float(d, size, size <= 8 ? FLOAT_SSE : size <= 16 ? FLOAT_PAIR : FLOAT_X87);
+		return type_float(d, name, size, size <= 8 ? FLOAT_SSE : size <= 16 ? FLOAT_PAIR : FLOAT_X87);
 	case DW_ATE_boolean:
 		if (size == 1)
 			return type_bool(d->a);
@@ -250,7 +251,7 @@ static struct type *type_array_of(struct sym_dwarf *d, Dwarf_Die *die, unsigned 
 		} while (n < 16 && dwarf_visit(d) && d->dw->dwarf_siblingof(&sub, &sub) == 0);
 	}
 	if (dwarf_flag(d, die, DW_AT_GNU_vector))
-		return n && counts[0] <= 4096 ? type_float(d, counts[0] * t->size, counts[0] * t->size <= 8 ? FLOAT_SSE : FLOAT_WIDE) :
+		return n && counts[0] <= 4096 ? type_float(d, "vector", counts[0] * t->size, counts[0] * t->size <= 8 ? FLOAT_SSE : FLOAT_WIDE) :
 						type_bytes(d, 0);
 	if (!n)
 		return type_array(d->a, t, 0);
