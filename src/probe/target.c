@@ -2,7 +2,8 @@
 /*
  * Which files does a probe on user programs mean (uprobe, uretprobe, usdt)? A target is a path, a pattern of paths, a program in
  * PATH, a library by its short name, or nothing: then everything that the process of -p (without it: any process) has mapped to run.
- * With -p all names are looked up in that process's own file system.
+ * With -p all names are looked up in that process's own file system; with -c, "what it has mapped" is what the command will map when it
+ * begins.
  *
  * The kernel attaches to a file, not to a name, and would count every event twice if a file came twice. So each file (device and
  * inode) comes once, however many names and /proc/PID/root lead to it.
@@ -53,6 +54,15 @@ static void target_add_mapped(struct targets *t, int pid)
 	const char *root = maps.list.n ? sym_root(t->env->arena, pid) : "";
 	for (uint32_t i = 0; i < maps.list.n; i++)
 		target_add(t, root, maps.list.v[i]);
+}
+
+/* The command of -c has not begun to run: what it will have mapped then. */
+static void target_add_startup(struct targets *t, const char *program)
+{
+	struct sym_paths list = { 0 };
+	sym_startup(t->env->arena, "", program, &list);
+	for (uint32_t i = 0; i < list.list.n; i++)
+		target_add(t, "", list.list.v[i]);
 }
 
 /* "*": whatever some process runs. */
@@ -122,7 +132,9 @@ int target_find(const struct provider *p, struct provider_env *env, struct str t
 	const char *name = arena_strndup(a, target.s, target.len), *real = NULL;
 	int pid = env->pid, err = -ENOENT;
 	if (!*name || !strcmp(name, "*")) {
-		if (pid > 0)
+		if (env->program)
+			target_add_startup(&t, env->program);
+		else if (pid > 0)
 			target_add_mapped(&t, pid);
 		else
 			target_add_all(&t);
@@ -139,7 +151,7 @@ int target_find(const struct provider *p, struct provider_env *env, struct str t
 				real = sym_program_find(a, t.root, name);
 				continue;
 			}
-			real = pid > 0 ? sym_lib_mapped(a, pid, name) : NULL;
+			real = pid > 0 && !env->program ? sym_lib_mapped(a, pid, name) : NULL;
 			if (!real)
 				real = sym_lib_find(a, t.root, name);
 		}

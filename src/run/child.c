@@ -141,7 +141,7 @@ int child_start(struct child *c, struct arena *a, const char *cmd, const char **
 	int err = pid < 0 ? -errno : 0;
 	close(go[0]);
 	close(status[1]);
-	*c = (struct child){ .pid = pid, .pidfd = -1, .go = go[1], .status = status[0] };
+	*c = (struct child){ .pid = pid, .pidfd = -1, .go = go[1], .status = status[0], .file = file };
 	if (!err) {
 		c->pidfd = child_pidfd(pid);
 		err = c->pidfd < 0 ? c->pidfd : 0;

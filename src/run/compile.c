@@ -42,7 +42,7 @@ static void compile_env(struct session *s)
 	if (!s->debug)
 		s->debug = probe_debug_new(&s->arena);
 	e->prov = (struct provider_env){ .facts = e->facts, .diags = &s->diags, .arena = &s->arena, .pid = s->pid, .unsafe = o->unsafe,
-					 .impl = s->debug };
+					 .impl = s->debug, .program = s->child.file };
 	for (uint32_t i = 0; i < o->n_params; i++)
 		vec_push(&s->arena, &e->params, str_of(o->params[i]));
 	for (uint32_t i = 0; i < o->n_named; i++)

@@ -41,6 +41,7 @@ struct child {
 	pid_t pid;      /* 0: none */
 	int pidfd;      /* readable when it has ended; -1: none */
 	int go, status; /* pipes: written to let it start; says why exec failed */
+	const char *file; /* -c: what it will execute */
 };
 /* Split as a shell would, with quotes and backslashes, but without any expansion. NULL and *ret_why when quotes are open. */
 char **child_split(struct arena *a, const char *cmd, const char **ret_why);

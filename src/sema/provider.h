@@ -98,6 +98,7 @@ struct provider_env {
 	struct arena *arena;
 	const struct provider_use *use; /* load_args: what the body looks at */
 	int pid;             /* -p, or -c's child; 0 = none */
+	const char *program; /* -c: the file that the child will execute, which it does not run yet; else NULL */
 	bool unsafe;
 	int missing_probes;  /* 0 error, 1 warn, 2 ignore */
 	enum attach_want attach;

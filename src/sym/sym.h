@@ -97,6 +97,9 @@ struct sym_paths { VEC(const char *) list; };
 int sym_mapped(struct arena *a, int pid, struct sym_paths *ret);
 /* need.c: what an open program or library needs: its interpreter, by path, and libraries, by name; added to the list. */
 void sym_needed(struct arena *a, int fd, struct sym_paths *ret);
+/* The files that a program at `path` inside `root` has mapped when it begins: itself, the interpreter, all libraries, each once, as paths inside.
+ * Of a script: its interpreter and what that needs. */
+void sym_startup(struct arena *a, const char *root, const char *path, struct sym_paths *ret);
 /* The entries of an ld.so.cache image, for tests too: calls `each` until it returns false. false: not a cache. */
 bool sym_cache_each(const void *image, size_t size, bool (*each)(void *arg, const char *soname, const char *path), void *arg);
 /* Is `soname` ("libssl.so.3") what `name` ("ssl", "libssl", "libssl.so") asks for? */

@@ -102,6 +102,7 @@ static void usdt_check(struct fuzz *f, const struct usdt_spec *s)
 
 static bool usdt_symbol(void *arg, struct str name, uint64_t *ret)
 {
+	(void)arg;
 	*ret = name.len * 0x123456789abcdefULL;
 	return name.len % 2 == 1;
 }
@@ -118,6 +119,8 @@ static void usdt_run(struct fuzz *f, const uint8_t *p, size_t n)
 		usdt_check(f, sym_usdt_parse(&a, 183, text, 0x1000, usdt_symbol, NULL));
 	}
 	fuzz_temp(f, p, n);
+	struct sym_paths needed = { 0 };
+	sym_startup(&a, "", f->temp_path, &needed);
 	int r = n > 4 ? sym_usdt_read(&a, f->temp_path, &u) : -1;
 	for (uint32_t i = 0; r == 0 && i < u.list.n; i++) {
 		const struct sym_usdt *s = &u.list.v[i];

@@ -509,6 +509,39 @@ static void test_dw(void)
 	dw_close(NULL);
 }
 
+/* What this program was to have mapped, by its file, against what the loader has mapped. */
+static void test_startup(struct arena *a)
+{
+	struct sym_paths want = { 0 }, have = { 0 }, script = { 0 }, none = { 0 };
+	const char *exe = realpath("/proc/self/exe", NULL);
+	bool libc = false, loader = false;
+	sym_startup(a, "", exe, &want);
+	CHECK(&c, want.list.n >= 4 && sym_mapped(a, getpid(), &have) == 0 && !strcmp(want.list.v[0], exe));
+	for (uint32_t i = 0; i < want.list.n; i++) {
+		bool there = false;
+		for (uint32_t k = 0; k < have.list.n; k++)
+			there |= !strcmp(want.list.v[i], have.list.v[k]);
+		check_true(&c, arena_printf(a, "%s is mapped", want.list.v[i]), there);
+		libc |= strstr(want.list.v[i], "/libc.so") != NULL;
+		loader |= strstr(want.list.v[i], "/ld-linux") != NULL;
+	}
+	CHECK(&c, libc && loader);
+	/* A script runs its interpreter; a name that is no file, nothing. */
+	const char *path = in_dir(a, "script");
+	FILE *f = fopen(path, "w");
+	if (CHECK(&c, f != NULL)) {
+		fprintf(f, "#! %s -x\n", exe);
+		fclose(f);
+		sym_startup(a, "", path, &script);
+		CHECK(&c, script.list.n == want.list.n && !strcmp(script.list.v[0], exe));
+	}
+	sym_startup(a, "", in_dir(a, "nowhere"), &none);
+	CHECK(&c, none.list.n == 0);
+	sym_startup(a, "", in_dir(a, "target.said"), &none);
+	CHECK(&c, none.list.n == 1);
+	free((void *)exe);
+}
+
 int main(int argc, char **argv)
 {
 	struct arena a;
@@ -523,6 +556,7 @@ int main(int argc, char **argv)
 	test_cache(&a);
 	test_paths(&a);
 	test_found(&a);
+	test_startup(&a);
 	test_instructions(&a);
 	test_procs(&a);
 	test_jit(&a);
