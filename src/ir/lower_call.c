@@ -38,7 +38,7 @@ ref lower_reg(struct lower *l, int64_t off)
 ref lower_func_ip(struct lower *l)
 {
 	const struct provider *p = l->cl->provider;
-	if (p->id == PROV_UPROBE || (p->id == PROV_KPROBE && p->has_pt_regs && l->cl->attach.v[0]->offset))
+	if (p->id == PROV_UPROBE || p->id == PROV_USDT || (p->id == PROV_KPROBE && p->has_pt_regs && l->cl->attach.v[0]->offset))
 		return lower_reg(l, REG_IP);
 	return ir_call(LB, TY_I64, H_get_func_ip, 1, lower_ctx(l));
 }
@@ -508,6 +508,7 @@ ref lower_call(struct lower *l, struct node *n)
 	case B_SIGNAL_THREAD: r = lower_signal_call(l, n); break;
 	case B_DEBUGF: lower_debugf(l, n); break;
 	case B_REG: r = lower_reg(l, n->ival); break;
+	case B_UADDR: r = n->is_unsigned ? ir_bin(LB, OP_ADD, lower_func_ip(l), ir_const(LB, n->ival)) : ir_const(LB, n->ival); break;
 	default:
 		lower_error(l, n->span, arena_printf(l->a, "%s()", builtin_info[n->builtin].name));
 	}

@@ -96,4 +96,7 @@ extern const struct perf_event_name event_software[], event_hardware[]; /* up to
 /* -- self.c -- */
 extern const char *const self_signal_name[]; /* the signals that a probe may wait for, up to NULL */
 
+/* object.c: provider.symbol of probes in files */
+bool object_find(const struct provider *p, struct provider_env *env, const struct attach_point *ap, struct str name, struct provider_symbol *ret);
+
 #endif

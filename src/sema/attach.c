@@ -86,6 +86,7 @@ static void attach_words(const struct node *n, struct provider_use *u)
 		for (size_t i = 0; i < sizeof(regs) / sizeof(*regs); i++)
 			u->regs |= str_is(n->str, regs[i]);
 		u->regs |= str_starts(n->str, "sarg");
+		u->uaddr |= str_is(n->str, "uaddr");
 		if (n->str.len >= 4 && n->str.len <= 5 && str_starts(n->str, "arg") && isdigit((unsigned char)n->str.s[3])) {
 			uint32_t i = (uint32_t)(n->str.s[3] - '0');
 			if (n->str.len == 5)
@@ -125,6 +126,7 @@ static struct provider_use attach_use(const struct sema_ctx *c, const struct nod
 		if (n->kind == N_MACRO)
 			attach_words(n->b, &u);
 		u.regs |= attach_define_hides(n);
+		u.uaddr |= attach_define_hides(n);
 	}
 	*ret_looks = u.args || u.retval || u.regs;
 	return u;
@@ -171,7 +173,7 @@ static bool attach_same_retval(const struct attach_point *x, const struct attach
 static struct clause *attach_clause(struct sema_ctx *c, uint32_t first, const struct provider *p, struct attach_point *ap, bool looks,
 				    bool argn)
 {
-	if (p->id == PROV_BEGIN || p->id == PROV_END || p->id == PROV_SELF || p->id == PROV_ITER)
+	if (p->id == PROV_BEGIN || p->id == PROV_END || p->id == PROV_SELF || p->id == PROV_ITER || (p->symbol && c->env->prov.use->uaddr))
 		return NULL;
 	for (uint32_t i = first; i < c->s->clauses.n; i++) {
 		struct clause *cl = &c->s->clauses.v[i];

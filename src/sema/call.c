@@ -490,6 +490,31 @@ static struct type *call_mode(struct sema_ctx *c, struct node *n)
 	return sema_int(c, n->builtin == B_NSECS ? 8 : 4, false);
 }
 
+/* Clauses with uaddr() have one place each (attach.c). The call keeps what is added to the address of the probe (is_unsigned), or the
+ * address itself; its type is a pointer to an integer of the symbol's size. */
+static struct type *call_uaddr(struct sema_ctx *c, struct node *n)
+{
+	const struct provider *p = c->clause->provider;
+	const struct attach_point *ap = c->clause->attach.v[0];
+	struct provider_symbol s = { 0 };
+	struct type *to = sema_int(c, 8, false);
+	if (!p->symbol) {
+		SERR(c, D_ACCESS_REG, n->span, "uaddr", p->name);
+	} else if (c->loop) {
+		SERR(c, D_LOOP_BUILTIN, n->span, "uaddr");
+	} else if (sema_arg_literal(c, n, 0, N_STRING)) {
+		const struct node *x = n->list.v[0];
+		if (p->symbol(p, &c->env->prov, ap, x->str, &s)) {
+			n->is_unsigned = s.moves;
+			n->ival = (int64_t)(s.moves ? s.addr - s.place : s.addr);
+			to = sema_int(c, s.size == 1 || s.size == 2 || s.size == 4 ? (uint32_t)s.size : 8, false);
+		} else {
+			SERR(c, D_UADDR, x->span, STR_FMT(x->str), STR_FMT(ap->target));
+		}
+	}
+	return type_ptr(c->a, to, AS_USER);
+}
+
 /* The kernel's frames have no build ids: where that is what the configuration says, they are shown as usual. */
 struct type *sema_stack(struct sema_ctx *c, bool user, uint32_t depth, int mode)
 {
@@ -634,6 +659,8 @@ struct type *sema_call(struct sema_ctx *c, struct node *n)
 		return call_space(c, n, n->builtin == B_KPTR ? AS_KERNEL : AS_USER);
 	case B_STRNCMP:
 		return call_strncmp(c, n);
+	case B_UADDR:
+		return call_uaddr(c, n);
 	case B_KSYM: case B_USYM: {
 		struct type *t = call_want(c, n, 0, K_INTS | K(PTR), "integer or pointer");
 		if (t && t->kind != T_PTR && c->final)

@@ -79,6 +79,7 @@ struct provider_use {
 	bool inside;        /* retval.x, *retval, retval[i] */
 	bool regs;          /* the registers, the context as a whole, a stack: what only a breakpoint's program has */
 	uint32_t argn;      /* bit n: argN */
+	bool uaddr;         /* symbols of the file: each place has its own distance to them */
 };
 
 enum access {                /* what a clause may use, bits */
@@ -107,6 +108,12 @@ struct provider_env {
 };
 typedef void attach_each(void *arg, struct attach_point *ap);
 
+struct provider_symbol {
+	uint64_t addr, size; /* as the file's symbols count */
+	uint64_t place;      /* of the probe itself, in the same way */
+	bool moves;          /* where the file is loaded, is known at run time only */
+};
+
 struct provider {
 	enum provider_id id;
 	const char *name, *aliases, *doc;
@@ -125,6 +132,8 @@ struct provider {
 	/* A cheaper provider that means the same for this single place and this body (it has the same id and name), or NULL; ap->why says
 	 * why. Reports when the user demands what is not to be had. May be NULL. */
 	const struct provider *(*better)(const struct provider *, struct provider_env *, struct attach_point *, const struct provider_use *);
+	/* uaddr(): a symbol of any kind in the file of the place. False: there is none. NULL: such probes have no file. */
+	bool (*symbol)(const struct provider *, struct provider_env *, const struct attach_point *, struct str name, struct provider_symbol *ret);
 	bool args_by_helper; /* `args`, too, come by bpf_get_func_arg: the kernel does not know their types */
 	bool typed;         /* the program is typed by BTF: its context is an array of u64 words, one program for each place */
 };

@@ -141,6 +141,48 @@ static int elf_read(struct sym_elf *e, uint64_t file_size)
 	return r;
 }
 
+/* Of one symbol table: the global of that name, or the first. */
+static bool object_in(Elf *elf, uint32_t sh_type, const char *name, uint64_t bias, struct sym *ret)
+{
+	uint32_t n_scn = 0;
+	bool found = false;
+	for (Elf_Scn *scn = NULL; (scn = elf_nextscn(elf, scn)) && n_scn < ELF_MAX_SECTIONS; n_scn++) {
+		GElf_Shdr sh;
+		GElf_Sym s;
+		Elf_Data *data = gelf_getshdr(scn, &sh) && sh.sh_type == sh_type ? elf_getdata(scn, NULL) : NULL;
+		for (int i = 1; data && data->d_buf && i < (int)ELF_MAX_SYMBOLS && gelf_getsym(data, i, &s); i++) {
+			unsigned type = GELF_ST_TYPE(s.st_info), bind = GELF_ST_BIND(s.st_info);
+			const char *its = s.st_shndx == SHN_UNDEF || s.st_shndx == SHN_ABS || type == STT_SECTION || type == STT_FILE || type == STT_TLS ?
+						  NULL : elf_strptr(elf, sh.sh_link, s.st_name);
+			size_t n = its ? strcspn(its, "@") : 0;
+			if (!n || strlen(name) != n || memcmp(its, name, n) || (found && bind == STB_LOCAL))
+				continue;
+			*ret = (struct sym){ .name = name, .addr = s.st_value + bias, .size = s.st_size, .is_ifunc = type == STT_GNU_IFUNC,
+					     .is_weak = bind == STB_WEAK, .is_local = bind == STB_LOCAL };
+			found = true;
+			if (bind != STB_LOCAL)
+				return true;
+		}
+	}
+	return found;
+}
+
+bool sym_elf_object(struct sym_elf *e, const char *name, struct sym *ret)
+{
+	uint64_t load = e->first_load;
+	Elf *elf = elf_begin(e->fd, ELF_C_READ, NULL), *debug = e->debug_fd >= 0 ? elf_begin(e->debug_fd, ELF_C_READ, NULL) : NULL;
+	bool found = elf && (object_in(elf, SHT_SYMTAB, name, 0, ret) || object_in(elf, SHT_DYNSYM, name, 0, ret));
+	if (!found && debug) {
+		elf_first_load(debug, &load);
+		found = object_in(debug, SHT_SYMTAB, name, e->first_load - load, ret);
+	}
+	if (elf)
+		elf_end(elf);
+	if (debug)
+		elf_end(debug);
+	return found;
+}
+
 int sym_elf_open_file(const struct sym_file *f, struct sym_elf **ret)
 {
 	struct stat st;

@@ -52,6 +52,8 @@ bool sym_elf_offset(const struct sym_elf *e, uint64_t addr, uint64_t *ret_offset
 bool sym_elf_addr(const struct sym_elf *e, uint64_t offset, uint64_t *ret_addr);
 /* The function of that name. Of several local ones the first; global before local. */
 bool sym_elf_find(const struct sym_elf *e, const char *name, struct sym *ret);
+/* The variable or function of that name; thread-local ones have no address. */
+bool sym_elf_object(struct sym_elf *e, const char *name, struct sym *ret);
 /* The function that contains the address; or a stub ("puts@plt"), a label of assembly. */
 bool sym_elf_at(const struct sym_elf *e, uint64_t addr, struct sym *ret);
 /* Every function whose name matches (`*`, `?`), in order of address and each address once, by its plainest name. Stops when
