@@ -46,8 +46,6 @@ int cmd_flame(int argc, char **argv); /* cmd_flame.c */
 /* cmd_flame.c: for -f svg, the picture of the folded stacks that lie in the file fd, or of the histograms. The exit status. */
 struct film;
 int picture_draw(int fd, const struct film *film, const char *output);
-/* cmd_flame.c: the picture of what lies in the file fd, for -f svg. The exit status. */
-int flame_from_file(int fd, const char *output);
 int cmd_fmt(int argc, char **argv);
 int cmd_heat(int argc, char **argv);  /* cmd_heat.c */
 int cmd_help(int argc, char **argv);  /* cmd_tool.c */

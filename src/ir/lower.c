@@ -324,6 +324,21 @@ static void lower_entry_tests(struct lower *l, uint32_t leave)
 	}
 }
 
+/* An interval with a count: the last run ends the program. There is one timer, on one CPU: no run is beside another. */
+static void lower_counted(struct lower *l, const struct attach_point *ap, uint32_t blk, uint32_t leave)
+{
+	uint32_t off = (l->globals_top + 7) & ~7u, last = func_block(l->b.f);
+	l->globals_top = off + 8;
+	ir_at(LB, blk);
+	ref at = ir_mapval(LB, 0, REGION(RG_GLOBALS, off));
+	ref n = ir_bin(LB, OP_ADD, ir_load(LB, TY_I64, 8, false, at, 0), ir_const(LB, 1));
+	ir_store(LB, 8, at, 0, n);
+	ir_br(LB, ir_bin(LB, OP_EQ, n, ir_const(LB, (int64_t)ap->count)), last, leave);
+	ir_at(LB, last);
+	l->flow.exit = leave;
+	lower_exit(l, l->cl->span, ir_const(LB, 0));
+}
+
 uint32_t lower_clause_fn(struct lower *l, const struct clause *cl, const struct attach_point *ap, uint32_t attach)
 {
 	struct func *f = func_new(l->a, lower_fn_name(l, ap));
@@ -356,7 +371,8 @@ uint32_t lower_clause_fn(struct lower *l, const struct clause *cl, const struct 
 	if (l->group)
 		lower_group_tests(l, leave);
 	ir_jmp(LB, claim1);
-	l->flow = (struct flow){ .exit = leave_claimed };
+	uint32_t ran = ap->count ? func_block(f) : leave_claimed;
+	l->flow = (struct flow){ .exit = ran };
 	ir_at(LB, test);
 	if (cl->predicate) {
 		uint32_t top = l->scratch_top;
@@ -368,8 +384,10 @@ uint32_t lower_clause_fn(struct lower *l, const struct clause *cl, const struct 
 	bool early = l->scratch_used;
 	ir_at(LB, body);
 	lower_stmt(l, cl->body);
-	ir_jmp(LB, leave_claimed);
+	ir_jmp(LB, ran);
 	l->b.span = cl->span;
+	if (ap->count)
+		lower_counted(l, ap, ran, leave_claimed);
 	bool claimed = l->scratch_used;
 	for (int i = 0; i < 2; i++) {
 		uint32_t blk = i ? claim2 : claim1, next = i ? body : test;
@@ -420,6 +438,8 @@ static void lower_clause(struct lower *l, const struct clause *cl)
 	struct facts *facts = l->env->facts;
 	bool cookies = !asks || cl->attach.n < 2 || one_each || (facts && facts->ops->has && facts->ops->has(facts, FEAT_COOKIE));
 	bool split = asks && (one_each || !cookies);
+	for (uint32_t i = 0; i < cl->attach.n; i++)
+		split |= cl->attach.v[i]->count != 0; /* each counts for itself */
 	uint32_t fn = ~0u, prog = ~0u, cursor = 0, *indices = arena_array(l->a, uint32_t, cl->attach.n);
 	bool *done = arena_array(l->a, bool, cl->attach.n);
 	for (uint32_t i = 0; i < cl->attach.n; i++)
@@ -529,6 +549,8 @@ int lower_module(struct sema_env *env, const struct sema *s, const struct lower_
 	for (uint32_t i = 0; i < s->clauses.n; i++) {
 		const struct clause *cl = &s->clauses.v[i];
 		l->has_exit |= lower_any(cl->body, lower_is_exit) || lower_any(cl->predicate, lower_is_exit);
+		for (uint32_t k = 0; k < cl->attach.n; k++)
+			l->has_exit |= cl->attach.v[k]->count != 0;
 		l->serial &= lower_is_guarded(cl);
 	}
 	bool *taken = arena_array(l->a, bool, s->clauses.n);

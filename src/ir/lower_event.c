@@ -318,6 +318,9 @@ void lower_print(struct lower *l, struct node *n)
 		e->map = x->map->index;
 		e->top = n->list.n > 1 ? (uint32_t)n->list.v[1]->ival : 0;
 		e->div = n->list.n > 2 ? (uint32_t)n->list.v[2]->ival : 0;
+		const char *wrong;
+		if (n->list.n > 3)
+			sema_sort_column(x->map->key, x->map->value, n->list.v[3]->str, &e->by, &wrong);
 		lower_signal(l, ev);
 		return;
 	}
@@ -444,10 +447,9 @@ void lower_process_event(struct lower *l, ref pid)
 }
 
 /* exit(): first the word that makes later events return at once, then a record that cannot be crowded out; then leave. */
-void lower_exit(struct lower *l, struct node *n)
+void lower_exit(struct lower *l, struct span span, ref code)
 {
-	ref code = n->list.n ? lower_scalar(l, n->list.v[0]) : ir_const(LB, 0);
-	uint32_t ev = lower_event(l, EV_EXIT, n->span);
+	uint32_t ev = lower_event(l, EV_EXIT, span);
 	l->m->events.v[ev].fixed_size = 8;
 	ir_store(LB, 8, lower_header(l, DW_EXITING), 0, ir_const(LB, 1));
 	struct record r = lower_reserve(l, 2, ev, 8);

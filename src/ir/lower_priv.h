@@ -315,7 +315,7 @@ void lower_join(struct lower *l, struct node *n);
 /* Goes to `head` and begins a loop there, to which the body comes back. Where the kernel can bound a loop itself, the verifier need not see
  * its end, and looks at the body once; one that is cut short is counted, and goes on at `out`. */
 void lower_loop(struct lower *l, uint32_t head, uint32_t out);
-void lower_exit(struct lower *l, struct node *n);
+void lower_exit(struct lower *l, struct span span, ref code);
 ref lower_strftime_id(struct lower *l, struct str fmt);
 
 #endif

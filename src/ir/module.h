@@ -22,6 +22,7 @@
 #define SONDE_IR_MODULE_H
 
 #include "ir/ir.h"
+#include "sema/sema.h"
 #include "sema/type.h"
 
 #define SCRATCH_SLOTS 4
@@ -128,6 +129,7 @@ struct event {
 	uint32_t fixed_size; /* of the payload before packed strings */
 	uint32_t map;        /* index in module.maps */
 	uint32_t top, div;   /* 0 = not given */
+	struct sort_column by; /* EV_PRINT_MAP */
 	struct span span;
 	const struct call_chain *calls;
 };

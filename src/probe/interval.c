@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* interval:s:1, interval:100ms: a timer on one CPU, the first that is online; for output at a pace. -p does not concern it. */
+/*
+ * interval:s:1, interval:100ms: a timer on one CPU, the first that is online; for output at a pace. -p does not concern it. With a count
+ * behind it (interval:s:1:10, interval:1s:10) the program ends when the clause has run so often.
+ */
 #include "probe/probe_priv.h"
 
 const struct provider provider_interval = {

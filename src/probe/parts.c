@@ -165,12 +165,19 @@ int parts_expand_timer(const struct provider *p, struct provider_env *env, const
 		       attach_each *each, void *arg)
 {
 	struct parts_timer t;
+	uint64_t count = 0, ns;
+	/* interval:s:1:10, interval:1s:10: ten times */
+	if (p->id == PROV_INTERVAL && (n == 3 || (n == 2 && parts_duration(parts[0], &ns)))) {
+		if (!parts_number(parts[--n], &count))
+			return parts_bad(env, span, "Invalid count of %s probe: %.*s", p->name, STR_FMT(parts[n]));
+	}
 	if (!parts_timer(p, env, parts, n, span, &t))
 		return -1;
 	struct attach_point *ap = parts_place(env, p, span);
 	ap->name = str_of(arena_printf(env->arena, "%s:%s", p->name, t.name));
 	ap->period = t.period;
 	ap->is_freq = t.is_freq;
+	ap->count = count;
 	each(arg, ap);
 	return 1;
 }

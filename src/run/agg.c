@@ -200,29 +200,45 @@ struct agg_item {
 	struct out_row row;
 };
 
-static int agg_item_compare(const void *px, const void *py, void *key)
+struct agg_order {
+	const struct type *key;
+	const struct sort_column *by; /* NULL: by rank */
+};
+
+static int agg_item_compare(const void *px, const void *py, void *arg)
 {
 	const struct agg_item *x = px, *y = py;
-	if (x->rank != y->rank)
-		return x->rank < y->rank ? -1 : 1;
-	return key ? agg_compare(key, x->row.key, y->row.key) : 0;
+	const struct agg_order *o = arg;
+	int c = x->rank < y->rank ? -1 : x->rank > y->rank;
+	if (o->by && o->by->by_key)
+		c = agg_compare(o->by->type, (const char *)x->row.key + o->by->offset, (const char *)y->row.key + o->by->offset);
+	else if (o->by && !type_is_agg(o->by->type))
+		c = agg_compare(o->by->type, (const char *)x->row.value + o->by->offset, (const char *)y->row.value + o->by->offset);
+	return c ? c : o->key ? agg_compare(o->key, x->row.key, y->row.key) : 0;
 }
 
-void agg_sort(const struct type *key, const struct type *value, struct out_row *rows, uint32_t *n, uint32_t top)
+void agg_sort(const struct type *key, const struct type *value, const struct sort_column *by, struct out_row *rows, uint32_t *n,
+	      uint32_t top)
 {
+	struct agg_order order = { key, by && by->type ? by : NULL };
 	struct agg_item *items = *n > 1 ? malloc(*n * sizeof(*items)) : NULL;
 	if (items) { /* without memory: unsorted, but complete */
 		for (uint32_t i = 0; i < *n; i++) {
 			items[i] = (struct agg_item){ .row = rows[i] };
 			agg_rank(value, rows[i].value, &items[i].rank);
 		}
-		qsort_r(items, *n, sizeof(*items), agg_item_compare, (void *)key);
+		qsort_r(items, *n, sizeof(*items), agg_item_compare, &order);
 		for (uint32_t i = 0; i < *n; i++)
 			rows[i] = items[i].row;
 		free(items);
 	}
-	if (top && top < *n) {
+	if (top && top < *n) { /* the largest */
 		memmove(rows, rows + (*n - top), top * sizeof(*rows));
 		*n = top;
+	}
+	for (uint32_t i = 0; order.by && by->descending && i < *n / 2; i++) {
+		struct out_row x = rows[i];
+		rows[i] = rows[*n - 1 - i];
+		rows[*n - 1 - i] = x;
 	}
 }

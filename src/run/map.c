@@ -252,7 +252,7 @@ static bool map_is_unset(const struct session *s, uint32_t map, const struct out
 	return !x->used || x->cleared || (type_is_agg(m->value) && !x->zeroed);
 }
 
-int map_print(struct session *s, uint32_t map, uint32_t top, uint32_t div, bool at_exit)
+int map_print(struct session *s, uint32_t map, uint32_t top, uint32_t div, const struct sort_column *by, bool at_exit)
 {
 	const struct module_map *m = &s->module.maps.v[map];
 	struct map_rows r;
@@ -264,7 +264,7 @@ int map_print(struct session *s, uint32_t map, uint32_t top, uint32_t div, bool 
 	bool hist = m->value->kind == T_HIST || m->value->kind == T_LHIST || m->value->kind == T_TSERIES;
 	bool skip = !r.n || (!m->key && (at_exit || hist) && map_is_unset(s, map, &r.rows[0]));
 	if (!skip) {
-		agg_sort(m->key, m->value, r.rows, &r.n, top);
+		agg_sort(m->key, m->value, by, r.rows, &r.n, top);
 		struct out_map o = { .name = m->name, .key = m->key, .value = m->value,
 				     .value_size = agg_size(m->value, m->value_size), .rows = r.rows, .n = r.n, .div = div };
 		for (uint32_t i = 0; m->value->kind == T_TSERIES && i < r.n; i++) {
@@ -330,7 +330,7 @@ void map_print_all(struct session *s)
 			order[n++] = i;
 	qsort_r(order, n, sizeof(*order), map_name_compare, s);
 	for (uint32_t i = 0; i < n; i++) {
-		int err = map_print(s, order[i], 0, 0, true);
+		int err = map_print(s, order[i], 0, 0, NULL, true);
 		if (err) {
 			struct str name = s->module.maps.v[order[i]].name;
 			diag_add(&s->diags, D_SYSTEM, (struct span){ 0 }, arena_printf(&s->arena, "Cannot read %.*s", STR_FMT(name)),

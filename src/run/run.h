@@ -58,7 +58,8 @@ uint32_t agg_size(const struct type *t, uint32_t value_size);
 void agg_merge(const struct type *t, void *to, const void *from, uint32_t size);
 bool agg_is_empty(const struct type *t, const void *merged, uint32_t size); /* nothing was ever counted */
 /* Sort into the order of printing (reference 5.3); keeps the last `top` when that is not 0. */
-void agg_sort(const struct type *key, const struct type *value, struct out_row *rows, uint32_t *n, uint32_t top);
+void agg_sort(const struct type *key, const struct type *value, const struct sort_column *by, struct out_row *rows, uint32_t *n,
+	      uint32_t top); /* by NULL, or of type NULL: as always */
 int agg_compare(const struct type *t, const void *x, const void *y); /* of two keys */
 
 /* -- map.c -- */
@@ -80,7 +81,7 @@ int map_read(struct session *s, uint32_t map, struct map_rows *ret);
 void map_rows_fini(struct map_rows *r);
 /* One element, merged, into `ret` (agg_size bytes, zero when absent). */
 int map_read_element(struct session *s, uint32_t map, const void *key, void *ret);
-int map_print(struct session *s, uint32_t map, uint32_t top, uint32_t div, bool at_exit);
+int map_print(struct session *s, uint32_t map, uint32_t top, uint32_t div, const struct sort_column *by, bool at_exit);
 int map_clear(struct session *s, uint32_t map);
 int map_zero(struct session *s, uint32_t map);
 void map_print_all(struct session *s); /* at exit */

@@ -243,10 +243,25 @@ bool sema_printable(const struct type *t)
 	       !(t->kind == T_STRUCT && str_starts(t->name, "tracepoint:"));
 }
 
+static void call_print_sort(struct sema_ctx *c, struct node *n, const struct map_sym *m)
+{
+	struct sort_column by;
+	const char *wrong;
+	sema_arg(c, n, 3);
+	if (n->list.v[3]->kind != N_STRING)
+		SERR(c, D_ARGS_MOST, n->span, "print", call_plural(c, 3), n->list.n);
+	else if (c->final && m && m->value && !sema_sort_column(m->key, m->value, n->list.v[3]->str, &by, &wrong))
+		SERR(c, D_COLUMN, n->list.v[3]->span, arena_printf(c->a, "print() cannot sort by \"%.*s\": %s", STR_FMT(n->list.v[3]->str), wrong));
+}
+
 static void call_print_map(struct sema_ctx *c, struct node *n)
 {
 	struct map_sym *m = call_map(c, n, false);
 	for (uint32_t i = 1; i < n->list.n; i++) {
+		if (i == 3) {
+			call_print_sort(c, n, m);
+			break;
+		}
 		if (sema_arg_literal(c, n, i, N_INT) && n->list.v[i]->ival < 0 && !n->list.v[i]->is_unsigned)
 			SERR(c, D_ARG_LITERAL, n->list.v[i]->span, "print", "non-negative int", "negative int");
 		else if (i == 2 && n->list.v[i]->kind == N_INT && n->list.v[i]->ival == 0)

@@ -114,3 +114,49 @@ struct type *sema_row(struct sema_ctx *c, struct node *n)
 		vec_push(c->a, &n->list, to.list.v[i]);
 	return sema_basic(c, SB_NONE);
 }
+
+static const struct field *column_field(const struct type *t, struct str word)
+{
+	uint32_t i = 0;
+	if (t->kind == T_RECORD || t->kind == T_STRUCT) {
+		uint32_t extra = 0;
+		const struct field *f = type_field(t, word, &extra);
+		return f && !extra && !f->bit_size && !f->data_loc && !f->rel_loc ? f : NULL;
+	}
+	for (uint32_t k = 0; k < word.len; k++) {
+		if (word.s[k] < '0' || word.s[k] > '9' || i > t->fields.n)
+			return NULL;
+		i = i * 10 + (uint32_t)(word.s[k] - '0');
+	}
+	return t->kind == T_TUPLE && word.len && i < t->fields.n ? &t->fields.v[i] : NULL;
+}
+
+/* [-] key|value { . name|index }, as "-value.1", "key.comm" */
+bool sema_sort_column(const struct type *key, const struct type *value, struct str text, struct sort_column *ret, const char **ret_wrong)
+{
+	struct sort_column by = { 0 };
+	struct str word[8];
+	uint32_t n = 0, at = 0;
+	by.descending = text.len && text.s[0] == '-' && ++at;
+	for (uint32_t i = at; i <= text.len && n < 8; i++)
+		if (i == text.len || text.s[i] == '.') {
+			word[n++] = (struct str){ text.s + at, i - at };
+			at = i + 1;
+		}
+	*ret_wrong = "expected key or value, then its elements: \"value.1\", \"key.name\"; \"-\" in front: the largest first";
+	if (at <= text.len || !n || !(str_is(word[0], "key") || str_is(word[0], "value")))
+		return false;
+	by.by_key = str_is(word[0], "key");
+	by.type = by.by_key ? key : value;
+	*ret_wrong = "the map has no keys";
+	for (uint32_t i = 1; by.type && i < n; i++) {
+		const struct field *f = column_field(by.type, word[i]);
+		*ret_wrong = "there is no such element";
+		by.offset += f ? f->offset : 0;
+		by.type = f ? f->type : NULL;
+	}
+	if (!by.type)
+		return false;
+	*ret = by;
+	return true;
+}

@@ -51,6 +51,7 @@ struct attach_point {
 	uint64_t event_id;  /* tracepoint id (0: not read yet); perf type config; signal number */
 	uint64_t period;    /* ns for interval/profile by time; count for software/hardware; Hz with is_freq */
 	bool is_freq;
+	uint64_t count;     /* interval: the program ends when the clause has run so often; 0: it does not */
 	uint32_t btf_id;    /* rawtracepoint, fentry, iter */
 	struct span span;
 	struct type *args;  /* T_STRUCT describing `args`, or NULL. Tracepoint: in the context record (field->offset). Raw

@@ -22,7 +22,7 @@
  *   values           N_BUILTIN; pid(), nsecs(tai), ... too. ival: argN's N; nsecs: enum nsecs_mode; pid, tid: 1 = initial name space
  *   delete has_key   list = [MAP]; the key, if any, in the MAP's a, whatever way it was written
  *   len clear zero   list = [MAP without a]
- *   print            [MAP without a, INT top, INT div]: the whole map; [MAP with a] of aggregation type: that element,
+ *   print            [MAP without a, INT top, INT div, STRING column]: the whole map; [MAP with a] of aggregation type: that element,
  *                    printed by the reader; anything else: a value
  *   printf & Co.     list[0] N_STRING; time, join's delimiter, strftime's format are N_STRING, too
  *   row rank         [N_STRING of all columns, values...]; rank's key, 64 bits, before them. top: [64 bits] or nothing
@@ -140,6 +140,14 @@ struct column {
 	char text[16];
 	uint32_t n_values;
 };
+/* print(@m, top, div, "value.name"): what the rows are sorted by (column.c). */
+struct sort_column {
+	bool by_key, descending;
+	const struct type *type; /* NULL: the order of every print() */
+	uint32_t offset;         /* in the key or the value */
+};
+/* False and *ret_wrong when the map has no such column. */
+bool sema_sort_column(const struct type *key, const struct type *value, struct str text, struct sort_column *ret, const char **ret_wrong);
 /* The next column of a format. False: there is none, or what stands there is none, and *ret_wrong says so. */
 bool sema_column_next(struct str fmt, uint32_t *pos, struct column *ret, const char **ret_wrong);
 bool sema_config_known(const char *key, bool foreign); /* foreign: a key that nobody knows is an error of its own */
