@@ -264,30 +264,38 @@ static struct kern_module *facts_module(struct kern *k, struct str name)
 	return m;
 }
 
-/* Does the BTF of the module, which has not been appended yet, have the word among its strings? */
-static bool facts_module_says(struct kern *k, const char *module, const char *word, size_t len)
+/* Words in the BTF of a module that begin so, each with the rest of it: nothing is made of it, so it costs the reading of the file. */
+static void facts_words(struct kern *k, const char *module, const char *prefix, void (*each)(void *arg, const char *rest), void *arg)
 {
-	size_t n = 0;
-	struct arena scratch; /* it is only looked at */
-	bool found = false;
+	size_t n = 0, len = strlen(prefix);
+	struct arena scratch;
 	arena_init(&scratch);
 	scratch.oom = k->arena->oom;
 	const char *blob = kern_read_file(&scratch, arena_printf(&scratch, "/sys/kernel/btf/%s", module), 64 << 20, &n);
-	for (const char *p = blob, *end = blob + n; p && !found && (p = memmem(p, (size_t)(end - p), word, len)); p++)
-		found = p > blob && !p[-1] && p + len < end && !p[len];
+	for (const char *p = blob, *end = blob + n; p && (p = memmem(p, (size_t)(end - p), prefix, len)); p += len)
+		if (p > blob && !p[-1] && memchr(p, 0, (size_t)(end - p)))
+			each(arg, p + len);
 	arena_fini(&scratch);
-	return found;
+}
+
+static void facts_says(void *arg, const char *rest)
+{
+	*(bool *)arg |= !*rest;
 }
 
 static uint32_t facts_find(struct kern *k, uint32_t kinds, struct str name)
 {
 	struct kbtf *b = kern_btf(k);
 	uint32_t id = b ? kbtf_find(b, kinds, name) : 0;
+	const char *word = arena_strndup(k->arena, name.s, name.len);
 	DIR *d = id || !b || k->fixture || !name.len || name.len > 128 ? NULL : opendir("/sys/kernel/btf");
 	for (struct dirent *e; d && !id && (e = readdir(d));) {
 		struct str module = str_of(e->d_name);
-		if (e->d_name[0] == '.' || str_is(module, "vmlinux") || map_get(&k->modules, module) ||
-		    !facts_module_says(k, e->d_name, name.s, name.len))
+		bool says = false;
+		if (e->d_name[0] == '.' || str_is(module, "vmlinux") || map_get(&k->modules, module))
+			continue;
+		facts_words(k, e->d_name, word, facts_says, &says);
+		if (!says)
 			continue;
 		facts_module(k, module);
 		id = kbtf_find(b, kinds, name);
@@ -468,29 +476,37 @@ static bool names_category(struct kern *k, struct names *n)
 	return true;
 }
 
-static void names_raw_symbol(void *arg, const char *module, const char *event)
+struct names_module {
+	struct names *n;
+	const char *name;
+};
+
+static void names_raw_word(void *arg, const char *event)
 {
-	struct names *n = arg;
-	names_add(n, arena_printf(n->a, "%s:%s", module, event));
+	struct names_module *m = arg;
+	names_add(m->n, arena_printf(m->n->a, "%s:%s", m->name, event));
 }
 
-/* Raw tracepoints; with ':' in the pattern "module:event". Those of modules by the symbol table, where each has a function that calls its
- * probes: their BTF would have to be read one module after the other. */
+/* Raw tracepoints; with ':' in the pattern "module:event". */
 static void names_raw(struct kern *k, struct names *n)
 {
 	const char *colon = strchr(n->pattern, ':'), *pattern = n->pattern;
-	if (!colon || str_match(arena_strndup(k->arena, pattern, (size_t)(colon - pattern)), "vmlinux")) {
+	const char *of = colon ? arena_strndup(k->arena, pattern, (size_t)(colon - pattern)) : "vmlinux";
+	if (str_match(of, "vmlinux")) {
 		n->pattern = colon ? colon + 1 : pattern;
 		names_btf(k, n, KB_TYPEDEF, "btf_trace_");
 		n->pattern = pattern;
 		for (uint32_t i = 0; colon && i < n->list.n; i++)
 			n->list.v[i] = arena_printf(k->arena, "vmlinux:%s", n->list.v[i]);
 	}
-	if (!colon || k->fixture || strncmp(pattern, "vmlinux:", 8) == 0)
-		return;
-	kern_symbol_address(k, "_stext");
-	if (k->syms)
-		ksyms_of_modules(k->syms, "__traceiter_", names_raw_symbol, n);
+	DIR *d = colon && !k->fixture && strcmp(of, "vmlinux") ? opendir("/sys/kernel/btf") : NULL;
+	for (struct dirent *e; d && (e = readdir(d));) {
+		struct names_module m = { n, e->d_name };
+		if (e->d_name[0] != '.' && strcmp(e->d_name, "vmlinux") && str_match(of, e->d_name))
+			facts_words(k, e->d_name, "btf_trace_", names_raw_word, &m);
+	}
+	if (d)
+		closedir(d);
 }
 
 static void names_iter(struct kern *k, struct names *n)

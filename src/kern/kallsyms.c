@@ -209,16 +209,6 @@ const char *ksyms_name(const struct ksyms *s, uint64_t addr, uint64_t *ret_offse
 	return s->names.s + k->name;
 }
 
-void ksyms_of_modules(const struct ksyms *s, const char *prefix, void (*each)(void *arg, const char *module, const char *rest), void *arg)
-{
-	size_t n = strlen(prefix);
-	for (uint32_t i = 0; i < s->n; i++) {
-		const char *name = s->names.s + s->v[i].name;
-		if (s->v[i].module && (s->v[i].type | 0x20) == 't' && strncmp(name, prefix, n) == 0 && name[n])
-			each(arg, s->names.s + s->modules[s->v[i].module - 1], name + n);
-	}
-}
-
 int ksyms_functions(const struct ksyms *s, void (*each)(void *arg, const char *name), void *arg)
 {
 	int n = 0;

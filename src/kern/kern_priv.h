@@ -103,8 +103,6 @@ bool ksyms_restricted(const struct ksyms *s); /* every address is hidden (kptr_r
 uint64_t ksyms_address(const struct ksyms *s, const char *name);
 const char *ksyms_name(const struct ksyms *s, uint64_t addr, uint64_t *ret_offset, const char **ret_module);
 /* Names of functions (type t, T, w, W), in order of address. */
-/* Functions of modules whose names begin so, without that beginning. */
-void ksyms_of_modules(const struct ksyms *s, const char *prefix, void (*each)(void *arg, const char *module, const char *rest), void *arg);
 int ksyms_functions(const struct ksyms *s, void (*each)(void *arg, const char *name), void *arg);
 
 /* --- syscall.c --- */
