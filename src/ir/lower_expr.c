@@ -483,6 +483,34 @@ static ref lower_incdec(struct lower *l, struct node *n, bool want)
 	return n->ival ? val : old;
 }
 
+/* To the verifier a number from now on: by way of memory whose contents it does not follow. Pointers it would not let us calculate with. */
+static ref lower_as_number(struct lower *l, ref p)
+{
+	ref at = lower_scratch(l, lower_scratch_alloc(l, 8));
+	ir_store(LB, 8, at, 0, p);
+	return ir_atomic(LB, OP_AFADD, 8, at, 0, lower_int(l, 0));
+}
+
+static ref lower_address_of(struct lower *l, struct node *x)
+{
+	if (x->kind == N_VAR) {
+		struct loop_entry *e = lower_entry_of(l, x);
+		return lower_as_number(l, lower_address(l, e ? lower_whole_entry(l, x, e) : lower_var_place(l, x->var)));
+	}
+	if (!x->a)
+		return lower_as_number(l, lower_address(l, lower_map_global(l, x->map)));
+	struct func *f = l->b.f;
+	uint32_t v = func_var(f, TY_I64, "address"), some = func_block(f), join = func_block(f);
+	ref p = lower_lookup(l, x->map, x->a);
+	ir_setvar(LB, v, lower_int(l, 0));
+	ir_br(LB, ir_bin(LB, OP_NE, p, lower_int(l, 0)), some, join);
+	ir_at(LB, some);
+	ir_setvar(LB, v, lower_as_number(l, p));
+	ir_jmp(LB, join);
+	ir_at(LB, join);
+	return ir_getvar(LB, v);
+}
+
 static ref lower_unary(struct lower *l, struct node *n)
 {
 	switch (n->op) {
@@ -500,9 +528,7 @@ static ref lower_unary(struct lower *l, struct node *n)
 		return lower_read(l, lower_deref(l, p, &pt), n->type, NULL);
 	}
 	case O_ADDR:
-		if (n->a->kind == N_MAP)
-			return n->a->a ? lower_lookup(l, n->a->map, n->a->a) : lower_address(l, lower_map_global(l, n->a->map));
-		return lower_address(l, lower_var_place(l, n->a->var));
+		return lower_address_of(l, n->a);
 	default:
 		return lower_int(l, 0);
 	}

@@ -262,6 +262,32 @@ static struct type *oper_deref(struct sema_ctx *c, struct node **pn)
 	return d->type;
 }
 
+/* &$v, &@m, &@m[k]: where the value lies: memory of ours, which reads as the kernel's. An element that is not there has none: 0. */
+static struct type *oper_address(struct sema_ctx *c, struct node *n)
+{
+	struct node *x = n->a;
+	struct type *t;
+	if (x->kind == N_MAP) {
+		call_key(c, x);
+		x->typed = c->final;
+		t = x->map->value;
+	} else {
+		x->var->address_taken = x->var->used = true;
+		t = x->type = x->var->type;
+		x->typed = c->final && t;
+	}
+	if (!t || t->kind == T_ERROR) {
+		if (c->final && x->kind == N_VAR && !t)
+			x->type = sema_basic(c, SB_ERROR);
+		return sema_basic(c, SB_ERROR);
+	}
+	if (type_is_agg(t) || t->kind == T_PROBE) {
+		SERR(c, D_UNARY_TYPE, n->span, "&", type_str(c->a, t));
+		return sema_basic(c, SB_ERROR);
+	}
+	return type_ptr(c->a, t, AS_KERNEL);
+}
+
 struct type *sema_unary(struct sema_ctx *c, struct node **pn)
 {
 	struct node *n = *pn;
@@ -271,10 +297,8 @@ struct type *sema_unary(struct sema_ctx *c, struct node **pn)
 			return n->type;
 		return ok || !c->final ? sema_basic(c, SB_BOOL) : sema_basic(c, SB_ERROR);
 	}
-	if (n->op == O_ADDR) {
-		SERR(c, D_NOT_YET, n->span, "The address-of operator (&)");
-		return sema_basic(c, SB_ERROR);
-	}
+	if (n->op == O_ADDR)
+		return oper_address(c, n);
 	struct type *t = sema_expr(c, &n->a);
 	if (t->kind == T_ERROR)
 		return t;
