@@ -24,6 +24,7 @@ int info_print(struct arena *a, int fd)
 		buf_addf(&b, "  %s: %-*s", name, (int)(23 - strlen(name) > 4 && strlen(name) < 23 ? 27 - strlen(name) : 4), has ? "yes" : "no");
 		buf_addf(&b, "%s\n", kern_feature_doc((enum feature)f));
 	}
+	buf_addf(&b, "  module btf: %s\n", access("/sys/kernel/btf", R_OK) ? "no" : "yes");
 	const char *why = privilege_missing(a);
 	if (why)
 		buf_addf(&b, "\nNot enough privilege, so much of this is \"no\" for that reason alone.\n%s\n", why);

@@ -458,6 +458,11 @@ void lower_call_into(struct lower *l, struct node *n, struct place dst)
 	case B_USTACK:
 		lower_stack_into(l, n, dst);
 		break;
+	case B_COMM:
+	case B_PATH:
+	case B_CGROUP_PATH:
+		lower_kernel_into(l, n, dst);
+		break;
 	case B_USYM:
 		lower_usym_into(l, dst, lower_scalar(l, n->list.v[0]));
 		break;
@@ -507,6 +512,9 @@ ref lower_call(struct lower *l, struct node *n)
 	case B_SIGNAL:
 	case B_SIGNAL_THREAD: r = lower_signal_call(l, n); break;
 	case B_DEBUGF: lower_debugf(l, n); break;
+	case B_SOCKET_COOKIE:
+	case B_OVERRIDE:
+	case B_WRITE_USER: r = lower_kernel(l, n); break;
 	case B_REG: r = lower_reg(l, n->ival); break;
 	case B_UADDR: r = n->is_unsigned ? ir_bin(LB, OP_ADD, lower_func_ip(l), ir_const(LB, n->ival)) : ir_const(LB, n->ival); break;
 	default:

@@ -13,6 +13,7 @@
  *   lower_stack.c  stacks
  *   lower_unwind.c user stacks without frame pointers
  *   lower_event.c  records for the reader: printf and its family
+ *   lower_kernel.c what only some programs may ask the kernel for
  *   lower_fault.c  failures at run time, by place
  *   lower_group.c  many system-call tracepoints by one raw tracepoint
  *   lower_usdt.c   arguments of static probes; which place of several it is
@@ -173,6 +174,10 @@ enum fault {
 	FAULT_KSTACK, FAULT_USTACK
 };
 void lower_fault(struct lower *l, enum fault kind, ref ret);
+
+/* lower_kernel.c */
+ref lower_kernel(struct lower *l, struct node *n);
+void lower_kernel_into(struct lower *l, struct node *n, struct place dst);
 
 /* lower_group.c */
 bool lower_is_grouped(struct lower *l, const struct clause *cl);

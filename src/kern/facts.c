@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "sema/provider.h"
@@ -607,6 +608,37 @@ static uint64_t facts_cgroup(struct facts *f, struct str path)
 	return id;
 }
 
+static bool facts_elf(struct facts *f, struct str path, bool *ret_fixed, uint64_t *ret_inode)
+{
+	struct kern *k = kern_of(f);
+	unsigned char head[18];
+	struct stat st;
+	int fd = k->fixture ? -1 : open(arena_strndup(k->arena, path.s, path.len), O_RDONLY | O_CLOEXEC);
+	bool ok = fd >= 0 && !fstat(fd, &st) && pread(fd, head, sizeof(head), 0) == sizeof(head);
+	if (ok) {
+		*ret_fixed = head[16] == 2 && head[17] == 0; /* ET_EXEC */
+		*ret_inode = st.st_ino;
+	}
+	if (fd >= 0)
+		close(fd);
+	return ok;
+}
+
+static bool facts_kfunc_allowed(struct facts *f, struct str name, const struct facts_place *p)
+{
+	struct kern *k = kern_of(f);
+	const struct facts_func *fn = facts_function(f, STR("vmlinux"), name);
+	if (!fn || k->fixture)
+		return false;
+	struct str key = str_of(arena_printf(k->arena, "%.*s %u %u", STR_FMT(name), p->prog_type, p->attach_type));
+	void *known = map_get(&k->allowed, key);
+	if (!known) {
+		known = (void *)(uintptr_t)(kfunc_trial(fn, p) ? 1 : 2);
+		map_put(k->arena, &k->allowed, key, known);
+	}
+	return known == (void *)(uintptr_t)1;
+}
+
 static int facts_syscall(struct facts *f, struct str function)
 {
 	(void)f;
@@ -641,6 +673,8 @@ static const struct facts_ops facts_ops = {
 	.list = facts_list,
 	.types = facts_types,
 	.has = facts_has,
+	.kfunc_allowed = facts_kfunc_allowed,
+	.elf = facts_elf,
 	.kaddr = facts_kaddr,
 	.cgroup = facts_cgroup,
 	.syscall = facts_syscall,

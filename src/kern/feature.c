@@ -38,7 +38,7 @@ enum {
 	MAP_HASH = 1, MAP_ARRAY = 2, MAP_RINGBUF = 27, MAP_TASK_STORAGE = 29,
 	PROG_KPROBE = 2, PROG_TRACEPOINT = 5, PROG_RAW_TRACEPOINT = 17, PROG_TRACING = 26, F_NO_PREALLOC = 1,
 	TRACE_FENTRY = 24, TRACE_FEXIT = 25, TRACE_ITER = 28, TRACE_KPROBE_MULTI = 42, TRACE_UPROBE_MULTI = 48, TRACE_KPROBE_SESSION = 56,
-	HELPER_TASK_BTF = 158, HELPER_FOR_EACH_MAP = 164, HELPER_FUNC_IP = 173, HELPER_COOKIE = 174, HELPER_LOOP = 181, HELPER_FUNC_ARG = 183,
+	HELPER_WRITE_USER = 36, HELPER_OVERRIDE = 58, HELPER_DPATH = 147, HELPER_TASK_BTF = 158, HELPER_FOR_EACH_MAP = 164, HELPER_FUNC_IP = 173, HELPER_COOKIE = 174, HELPER_LOOP = 181, HELPER_FUNC_ARG = 183,
 	HELPER_TASK_REGS = 175, HELPER_LOOKUP_PERCPU = 195, HELPER_TAI = 208,
 };
 
@@ -182,6 +182,21 @@ const char *fentry_refusal(struct kern *k)
 	}
 }
 
+/* The verifier refuses a call that the program may not make before it looks at its arguments, and says so. */
+bool kfunc_trial(const struct facts_func *fn, const struct facts_place *p)
+{
+	const struct bpf_insn insns[] = { MOV(BPF_REG_1, 0), MOV(BPF_REG_2, 0), MOV(BPF_REG_3, 0), MOV(BPF_REG_4, 0), MOV(BPF_REG_5, 0),
+					  INSN(BPF_JMP | BPF_CALL, 0, 2 /* BPF_PSEUDO_KFUNC_CALL */, 0, (int)fn->btf_id), MOV(BPF_REG_0, 0),
+					  EXIT };
+	char log[4096];
+	log[0] = 0;
+	int fd = load(p->prog_type, p->attach_type, p->btf_id, insns, sizeof(insns) / sizeof(*insns), log, sizeof(log));
+	if (fd >= 0)
+		return closes(fd);
+	/* refused for its arguments, or for what it gives, which is not released */
+	return fd != -EPERM && log[0] && !strstr(log, "is not allowed") && !strstr(log, "not supported") && !strstr(log, "kfunc");
+}
+
 const char *fentry_trial(const struct facts_func *fn, bool at_return)
 {
 	const struct bpf_insn insns[] = { MOV(BPF_REG_0, 0), EXIT };
@@ -261,6 +276,18 @@ static bool has_unwind(struct kern *k)
 #else
 	return false;
 #endif
+}
+
+static bool has_dpath(struct kern *k)
+{
+	struct kbtf *b = kern_btf(k);
+	uint32_t id = b ? kbtf_find(b, 1u << KB_FUNC, STR("bpf_iter_task")) : 0;
+	const struct bpf_insn insns[] = { CALL(HELPER_DPATH), MOV(BPF_REG_0, 0), EXIT };
+	char log[1024];
+	log[0] = 0;
+	if (id && closes(load(PROG_TRACING, TRACE_ITER, id, insns, 3, log, sizeof(log))))
+		return true;
+	return log[0] && !strstr(log, "unknown func") && !strstr(log, "cannot use helper") && !strstr(log, "invalid func");
 }
 
 /* --- events --- */
@@ -377,6 +404,12 @@ bool feature_probe(struct kern *k, enum feature f)
 		return has_iter(k);
 	case FEAT_PMU:
 		return closes(sys_perf_event(PERF_TYPE_HARDWARE, PERF_COUNT_HW_CPU_CYCLES, 0, 0, -1));
+	case FEAT_DPATH:
+		return has_dpath(k);
+	case FEAT_OVERRIDE:
+		return has_helper(PROG_KPROBE, HELPER_OVERRIDE);
+	case FEAT_WRITE_USER:
+		return has_helper(PROG_TRACEPOINT, HELPER_WRITE_USER);
 	case FEAT_TASK_STORAGE:
 		return has_task_storage();
 	case FEAT_RUN_STATS:

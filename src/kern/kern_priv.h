@@ -140,12 +140,14 @@ struct kern {
 	const char *tracefs, *tracefs_why;
 	struct ksyms *syms;
 	struct map named, events, raws, funcs;
+	struct map allowed;    /* kfunc and kind of program -> 1 yes, 2 no */
 	int8_t has[FEAT_COUNT]; /* 0 not probed, 1 yes, -1 no, FEATURE_OFF: the user does not want it */
 };
 void facts_init(struct kern *k, struct arena *a);
 struct kbtf *kern_btf(struct kern *k); /* opened on first use; NULL when the kernel has none */
 bool feature_probe(struct kern *k, enum feature f);
 const char *fentry_refusal(struct kern *k);                                     /* feature.c: why there is none at all */
+bool kfunc_trial(const struct facts_func *fn, const struct facts_place *p); /* feature.c: may such a program call it? */
 const char *fentry_trial(const struct facts_func *fn, bool at_return); /* feature.c: NULL, or why not this function */
 
 const char *program_trial(const struct facts_program *p, bool at_return); /* the same for a function of a BPF program */

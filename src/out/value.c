@@ -256,7 +256,9 @@ static bool val_lookup(struct val *v, const struct type *t, const void *p, uint3
 	case T_USERNAME:
 		return val_username(x, name);
 	case T_CGROUP_PATH:
-		return e->cgroup_path && e->cgroup_path(e->arg, word(p, avail, 1), name);
+		x = word(p, avail, 0); /* number of a string, or -1 */
+		return e->cgroup_path && e->cgroup_path(e->arg, word(p, avail, 1),
+							e->module && x < e->module->strings.n ? e->module->strings.v[x] : STR(""), name);
 	case T_PROBE:
 		x = load(p, avail, 4, false);
 		if (!e->module || x >= e->module->attaches.n || !e->module->attaches.v[x])

@@ -211,6 +211,8 @@ void log_report(struct session *s, uint32_t prog, int err, const char *log, uint
 /* event.c: one record of a ring (arg: the session). */
 int event_handle(void *session, const void *record, uint32_t size);
 void event_header(struct session *s);  /* of the only table, before its first row */
+/* cgroup.c */
+bool cgroup_path(void *session, uint64_t id, struct str filter, struct buf *ret);
 /* fault.c */
 void faults_tell(struct session *s);    /* what failed for the first time since the last look */
 void faults_summary(struct session *s); /* at the end: what failed more than once */

@@ -580,9 +580,7 @@ static struct type *call_value(struct sema_ctx *c, struct node *n)
 		break;
 	case B_COMM:
 		if (n->list.n) {
-			call_want(c, n, 0, K(INT) | K(ENUM), "int");
-			SERR(c, D_NOT_YET, n->span, "comm() of another process");
-			return type_string(c->a, 64);
+			return sema_comm_of(c, n);
 		}
 		break;
 	case B_PPID:
@@ -689,6 +687,7 @@ struct type *sema_call(struct sema_ctx *c, struct node *n)
 		return call_usdt_arg(c, n);
 	default: {
 		struct type *t = sema_text(c, n);
+		t = t ? t : sema_kernel(c, n);
 		return t ? t : sema_comptime(c, n);
 	}
 	}

@@ -195,6 +195,23 @@ static struct type *expr_field(struct sema_ctx *c, struct node *n)
 	return expr_loaded(c, f->type, as, n);
 }
 
+/* A literal within a record that is written down here (config, typeinfo) is that literal. */
+static struct type *expr_literal_field(struct sema_ctx *c, struct node *n, struct type *t)
+{
+	if (n->a->kind != N_RECORD || t->kind == T_ERROR || !(c->final || c->folding))
+		return t;
+	for (uint32_t i = 0; i < n->a->list.n; i++) {
+		struct node *f = n->a->list.v[i];
+		if (!str_eq(f->str, n->str) || !sema_is_literal(f->a))
+			continue;
+		struct span sp = n->span;
+		*n = *f->a;
+		n->span = sp;
+		return n->type ? n->type : t;
+	}
+	return t;
+}
+
 static struct type *expr_tuple_index(struct sema_ctx *c, struct node *n)
 {
 	struct type *t = sema_expr(c, &n->a);
@@ -480,7 +497,7 @@ static struct type *expr_kind(struct sema_ctx *c, struct node **pn)
 	case N_TERNARY:
 		return expr_branches(c, n);
 	case N_FIELD:
-		return expr_field(c, n);
+		return expr_literal_field(c, n, expr_field(c, n));
 	case N_TUPLEIDX:
 		return expr_tuple_index(c, n);
 	case N_INDEX:

@@ -32,6 +32,7 @@ struct facts_program {
 	uint32_t id, btf, type; /* numbers of the program, of its BTF object (0: it has none), of the function's type there */
 	struct str name;
 };
+struct facts_place { uint32_t prog_type, attach_type, btf_id; };
 struct facts_ops {
 	/* keyword: 's' struct, 'u' union, 'e' enum, 't' typedef or base type, 0 any. NULL if unknown. */
 	struct type *(*type)(struct facts *, char keyword, struct str name);
@@ -56,6 +57,10 @@ struct facts_ops {
 	/* Names of the types of one kind ('s', 'u', 'e') that match, each once. May be NULL. */
 	void (*types)(struct facts *, char keyword, const char *pattern, void (*each)(void *arg, const char *name), void *arg);
 	bool (*has)(struct facts *, enum feature);
+	/* May a program there call the kernel's function? May be NULL: none may. */
+	bool (*kfunc_allowed)(struct facts *, struct str name, const struct facts_place *);
+	/* The file of a uprobe: does it lie at a fixed address? Its inode; false: no such file. May be NULL. */
+	bool (*elf)(struct facts *, struct str path, bool *ret_fixed, uint64_t *ret_inode);
 	bool (*switched_off)(struct facts *, enum feature); /* by the user, not by the kernel. May be NULL. */
 	uint64_t (*kaddr)(struct facts *, struct str symbol); /* 0 if unknown */
 	/* The id of the cgroup (a directory of cgroup v2), as `cgroup` gives it; 0 if there is none. May be NULL. */

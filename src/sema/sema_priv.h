@@ -76,6 +76,9 @@ struct type *sema_arg_int(struct sema_ctx *c, struct node *call, uint32_t i); /*
 struct type *call_want(struct sema_ctx *c, struct node *n, uint32_t i, uint64_t kinds, const char *what);
 struct type *call_want_string(struct sema_ctx *c, struct node *n, uint32_t i); /* strings, and C strings by str() */
 void call_key(struct sema_ctx *c, struct node *map); /* the key of an element that is not read */
+struct type *sema_kernel(struct sema_ctx *c, struct node *n);  /* kernel.c; NULL: no function of that file */
+struct type *sema_comm_of(struct sema_ctx *c, struct node *n); /* comm(pid) */
+struct type *sema_config_record(struct sema_ctx *c, struct node *n); /* `config` */
 struct type *sema_text(struct sema_ctx *c, struct node *n); /* text.c; NULL: no function of that file */
 bool sema_arg_literal(struct sema_ctx *c, struct node *call, uint32_t i, enum node_kind kind);
 struct type *sema_aggregation(struct sema_ctx *c, struct node *n); /* agg.c */

@@ -220,6 +220,27 @@ static struct type *value_usermode(struct sema_ctx *c, struct node *n)
 	return sema_int(c, 1, false);
 }
 
+/* The file that a uprobe is in: is it at a fixed address? Which file (its inode)? */
+static struct type *value_elf(struct sema_ctx *c, struct node *n)
+{
+	const struct clause *cl = c->clause;
+	struct facts *f = c->env->facts;
+	bool exec = false, is_exe = n->builtin == B_ELF_IS_EXE;
+	uint64_t inode = 0;
+	enum provider_id p = cl->provider->id;
+	if (p != PROV_UPROBE && p != PROV_URETPROBE && p != PROV_USDT) {
+		SERR(c, D_ACCESS_OTHER, n->span, builtin_info[n->builtin].name, cl->provider->name);
+		return sema_basic(c, SB_ERROR);
+	}
+	if (cl->attach.n && f && f->ops->elf)
+		f->ops->elf(f, cl->attach.v[0]->target, &exec, &inode);
+	if (!is_exe)
+		return value_int(c, n, inode, 8);
+	n->kind = N_BOOL;
+	n->ival = exec;
+	return n->type = sema_basic(c, SB_BOOL);
+}
+
 struct type *sema_builtin_value(struct sema_ctx *c, struct node *n)
 {
 	if (builtin_info[n->builtin].flags & BF_LATER) {
@@ -276,6 +297,11 @@ struct type *sema_builtin_value(struct sema_ctx *c, struct node *n)
 		n->kind = N_BOOL;
 		n->ival = c->env->has_child;
 		return n->type = sema_basic(c, SB_BOOL);
+	case B_CONFIG:
+		return sema_config_record(c, n);
+	case B_ELF_IS_EXE:
+	case B_ELF_INFO:
+		return value_elf(c, n);
 	case B_DEFAULT_STR_LENGTH:
 		return value_int(c, n, c->s->config.max_strlen, 8);
 	case B_NCPUS:

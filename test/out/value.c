@@ -220,7 +220,7 @@ static bool frame_of(void *arg, bool user, uint32_t pid, uint64_t addr, struct o
 	return true;
 }
 
-static bool cgroup_of(void *arg, uint64_t id, struct buf *ret)
+static bool cgroup_of(void *arg, uint64_t id, struct str filter, struct buf *ret)
 {
 	if (id != 7)
 		return false;
