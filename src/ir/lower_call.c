@@ -447,6 +447,9 @@ void lower_call_into(struct lower *l, struct node *n, struct place dst)
 	case B_STR_CONCAT:
 		lower_concat_into(l, n, dst);
 		break;
+	case B_WORDS:
+		lower_words_into(l, n, dst);
+		break;
 	case B_MACADDR:
 		lower_bytes_into(l, n->list.v[0], dst, 6);
 		break;

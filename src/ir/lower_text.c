@@ -314,6 +314,61 @@ void lower_concat_into(struct lower *l, struct node *n, struct place dst)
 	l->scratch_top = top;
 }
 
+/* -- words -- */
+
+/*
+ * words(argv, n): up to n strings of a NULL-terminated array of pointers, a blank before each, as far as the result holds them; "..." when
+ * there are more than n. In scratch memory with room for one string behind the result, so that no length needs a test.
+ */
+void lower_words_into(struct lower *l, struct node *n, struct place dst)
+{
+	struct func *f = l->b.f;
+	const uint32_t size = n->type->size, room = size * 2 + 8;
+	ref argv = lower_scalar(l, n->list.v[0]);
+	enum where w = lower_arg_where(l, n->list.v[0], argv);
+	uint32_t top = l->scratch_top;
+	struct place t = { .base = lower_scratch(l, lower_scratch_alloc(l, room)), .where = W_MEM, .align = 8 };
+	uint32_t v_i = func_var(f, TY_I64, "i"), v_used = func_var(f, TY_I64, "used");
+	uint32_t head = func_block(f), some = func_block(f), fits = func_block(f), one = func_block(f), more = func_block(f), done = func_block(f);
+	struct type pt = { .kind = T_PTR, .size = 8, .align = 8 };
+	lower_zero(l, t, room);
+	ir_setvar(LB, v_i, ir_const(LB, 0));
+	ir_setvar(LB, v_used, ir_const(LB, 0));
+	lower_loop(l, head, done);
+	struct place at = { .base = ir_bin(LB, OP_ADD, argv, ir_bin(LB, OP_SHL, ir_getvar(LB, v_i), ir_const(LB, 3))), .align = 1, .where = w };
+	ref p = lower_read(l, at, &pt, NULL);
+	ir_br(LB, p, some, done);
+	ir_at(LB, some);
+	ir_br(LB, ir_bin(LB, OP_ULE, ir_getvar(LB, v_used), ir_const(LB, size - 2)), fits, done);
+	ir_at(LB, fits);
+	ir_br(LB, ir_bin(LB, OP_ULT, ir_getvar(LB, v_i), ir_const(LB, (uint64_t)n->list.v[1]->ival)), one, more);
+	ir_at(LB, one);
+	ref end = ir_addptr(LB, t.base, ir_getvar(LB, v_used));
+	ir_store(LB, 1, end, 0, ir_const(LB, ' '));
+	struct place word = { .base = end, .off = 1, .where = W_MEM, .align = 1 };
+	ref len = lower_read_str(l, word, size, NOREF, p, w, false);
+	uint32_t read = func_block(f), empty = func_block(f), next = func_block(f);
+	ir_br(LB, len, read, empty);
+	ir_at(LB, read);
+	ir_setvar(LB, v_used, ir_bin(LB, OP_ADD, ir_getvar(LB, v_used), len)); /* the blank, without the NUL */
+	ir_jmp(LB, next);
+	ir_at(LB, empty); /* it could not be read */
+	ir_setvar(LB, v_used, ir_bin(LB, OP_ADD, ir_getvar(LB, v_used), ir_const(LB, 1)));
+	ir_jmp(LB, next);
+	ir_at(LB, next);
+	ir_setvar(LB, v_i, ir_bin(LB, OP_ADD, ir_getvar(LB, v_i), ir_const(LB, 1)));
+	ir_jmp(LB, head);
+	ir_at(LB, more);
+	end = ir_addptr(LB, t.base, ir_getvar(LB, v_used));
+	for (unsigned k = 0; k < 4; k++)
+		ir_store(LB, 1, end, k, ir_const(LB, k ? '.' : ' '));
+	ir_jmp(LB, done);
+	ir_at(LB, done);
+	ir_store(LB, 1, t.base, size - 1, ir_const(LB, 0));
+	lower_string_copy(l, dst, size, t, room);
+	l->scratch_top = top;
+}
+
 /* -- find(@m, key, $v) -- */
 
 ref lower_find(struct lower *l, struct node *n)

@@ -6,7 +6,7 @@
  */
 #include "sema/sema_priv.h"
 
-enum { NAME_SIZE = 64, CONCAT_SIZE = 1024, SIGNAL_MAX = 64, DEBUGF_ARGS = 3 };
+enum { NAME_SIZE = 64, CONCAT_SIZE = 1024, SIGNAL_MAX = 64, WORDS_MAX = 512, DEBUGF_ARGS = 3 };
 
 static struct type *text_name(struct sema_ctx *c, struct node *n)
 {
@@ -36,6 +36,17 @@ static struct type *text_memcmp(struct sema_ctx *c, struct node *n)
 	else if (t && c->final)
 		sema_coerce(c, &n->list.v[2], sema_int(c, 8, false));
 	return sema_int(c, 4, true);
+}
+
+static struct type *text_words(struct sema_ctx *c, struct node *n)
+{
+	call_want(c, n, 0, K_INTS | K(PTR), "int or pointer");
+	const struct node *max = n->list.v[1];
+	if (!sema_arg_literal(c, n, 1, N_INT))
+		return type_string(c->a, c->s->config.max_strlen);
+	if (max->ival < 1 || max->ival > WORDS_MAX)
+		SERR(c, D_ARG_LITERAL, max->span, "words", "small positive integer", "other integer");
+	return type_string(c->a, c->s->config.max_strlen < 8 ? 8 : c->s->config.max_strlen);
 }
 
 /* find(@m, key, $v): the key goes into the map node, as with has_key() */
@@ -157,6 +168,8 @@ struct type *sema_text(struct sema_ctx *c, struct node *n)
 	case B_STR_CONCAT:
 		text_both(c, n);
 		return type_string(c->a, CONCAT_SIZE);
+	case B_WORDS:
+		return text_words(c, n);
 	case B_MEMCMP: case B_MEMCMP_RECORD:
 		return text_memcmp(c, n);
 	case B_FIND:
