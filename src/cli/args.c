@@ -130,6 +130,10 @@ static void args_short(struct args_walk *w, const char *word)
 			args_engine(w, arena_strdup(w->a, "-f"), arena_strdup(w->a, "json"));
 			continue;
 		}
+		if (!d && !strcmp(word, "-f") && !args_is_format(w, word)) { /* as tools that take stacks always had it */
+			args_engine(w, option, arena_strdup(w->a, "folded"));
+			continue;
+		}
 		if (!d && !w->known(*p, (struct str){ "", 0 }, &takes)) {
 			args_fail(w, "there is no option %s", option);
 			return;

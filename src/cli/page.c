@@ -109,7 +109,7 @@ const struct page_part *page_part(const struct page *p, const char *title)
 /* What every script takes, where its own options do not mean something else. */
 static const struct { char letter; const char *name, *value, *help; } page_common[] = {
 	{ 'j', "json", "", "print JSON, an object per line" },
-	{ 'f', "", "FORMAT", "text, json, folded (stacks), svg (a picture)" },
+	{ 'f', "", "[FORMAT]", "text, json, csv, svg (a picture), folded (stacks; -f alone)" },
 	{ 'o', "output", "FILE", "write to this file" },
 	{ 'v', "verbose", "", "say how each probe is attached, and what it cost" },
 	{ '\0', "max-cost", "PCT", "stop when tracing takes more than PCT % of one CPU" },

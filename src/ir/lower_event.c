@@ -316,6 +316,12 @@ void lower_print(struct lower *l, struct node *n)
 		uint32_t ev = lower_event(l, EV_PRINT_MAP, n->span);
 		struct event *e = &l->m->events.v[ev];
 		e->map = x->map->index;
+		if (n->list.n > 1 && n->list.v[1]->kind == N_STRING) {
+			e->fmt = n->list.v[1]->str;
+			e->section = n->list.n > 2 ? n->list.v[2]->str : (struct str){ "", 0 };
+			lower_signal(l, ev);
+			return;
+		}
 		e->top = n->list.n > 1 ? (uint32_t)n->list.v[1]->ival : 0;
 		e->div = n->list.n > 2 ? (uint32_t)n->list.v[2]->ival : 0;
 		const char *wrong;

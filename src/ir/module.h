@@ -130,6 +130,7 @@ struct event {
 	uint32_t map;        /* index in module.maps */
 	uint32_t top, div;   /* 0 = not given */
 	struct sort_column by; /* EV_PRINT_MAP */
+	struct str section;  /* PRINT_MAP of a histogram with its unit in fmt: what its keys are */
 	struct span span;
 	const struct call_chain *calls;
 };

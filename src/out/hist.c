@@ -118,6 +118,76 @@ void out_hist_text(const struct type *t, const uint64_t *buckets, struct buf *re
 	}
 }
 
+/* ------------------------------------------------------------ distributions */
+
+/* One row per power of two, or per step, from the first possible one: two distributions lie beside each other. */
+struct row_sum {
+	uint64_t lo, hi, n;
+};
+
+/* Row i of the table; false: behind the last bucket. Buckets finer than a row are summed up. */
+static bool row_of(const struct type *t, const uint64_t *buckets, uint32_t i, struct row_sum *ret)
+{
+	uint32_t n = type_agg_buckets(t);
+	*ret = (struct row_sum){ 0 };
+	if (t->kind == T_LHIST) {
+		if (i >= n)
+			return false;
+		ret->n = buckets[i];
+		ret->lo = i ? bound(t, i) : 0;
+		ret->hi = i + 1 < n ? bound(t, i + 1) - 1 : UINT64_MAX;
+		return true;
+	}
+	if (i > 63)
+		return false;
+	ret->lo = i ? 1ull << i : 0;
+	ret->hi = i == 63 ? UINT64_MAX : (2ull << i) - 1;
+	for (uint32_t k = 0; k < n; k++) {
+		uint64_t b = k ? bound(t, k) : 0;
+		if (k && b == 0 && k > 1)
+			break; /* past the last power */
+		if (b >= ret->lo && b <= ret->hi)
+			ret->n += buckets[k];
+	}
+	return true;
+}
+
+void out_hist_distribution(const struct type *t, const uint64_t *buckets, struct str unit, struct buf *ret)
+{
+	struct row_sum r;
+	uint64_t max = 0;
+	uint32_t last = 0, first = t->kind == T_LHIST && buckets[0] == 0;
+	bool each = t->kind == T_LHIST && t->agg.step == 1, any = false;
+	for (uint32_t i = 0; row_of(t, buckets, i, &r); i++) {
+		if (!r.n)
+			continue;
+		any = true;
+		last = i;
+		max = r.n > max ? r.n : max;
+	}
+	if (!any)
+		return;
+	bool wide = t->kind != T_LHIST && last > 31;
+	int bar = wide ? 20 : 40, number = wide ? 20 : 10;
+	if (each)
+		buf_addf(ret, "     %-13.*s : count     distribution\n", STR_FMT(unit));
+	else
+		buf_addf(ret, "%*s%-*.*s : count     distribution\n", wide ? 15 : 5, "", wide ? 29 : 19, STR_FMT(unit));
+	for (uint32_t i = first; i <= last && row_of(t, buckets, i, &r); i++) {
+		int stars = max ? (int)((double)bar * (double)r.n / (double)max) : 0;
+		if (each && i == 0)
+			buf_addf(ret, "        %-10s : %-8llu |", "below", (unsigned long long)r.n);
+		else if (each)
+			buf_addf(ret, "        %-10llu : %-8llu |", (unsigned long long)r.lo, (unsigned long long)r.n);
+		else
+			buf_addf(ret, "%*llu -> %-*llu : %-8llu |", number, (unsigned long long)r.lo, number, (unsigned long long)r.hi,
+				 (unsigned long long)r.n);
+		buf_pad(ret, '*', stars);
+		buf_pad(ret, ' ', bar - stars);
+		buf_adds(ret, "|\n");
+	}
+}
+
 void out_hist_json(const struct type *t, const uint64_t *buckets, struct buf *ret)
 {
 	uint32_t first = 1, last = 0;

@@ -63,6 +63,8 @@ void out_join(const struct out_env *e, const struct event *ev, const void *paylo
 /* The lower bound of a bucket; of the one behind the last: where that ends, 2^64 as 0. Bucket 0 has none. */
 uint64_t out_hist_bound(const struct type *t, uint32_t index);
 void out_hist_text(const struct type *t, const uint64_t *buckets, struct buf *ret);
+/* As a table by powers of two (or steps), from the lowest, in this unit. */
+void out_hist_distribution(const struct type *t, const uint64_t *buckets, struct str unit, struct buf *ret);
 void out_hist_json(const struct type *t, const uint64_t *buckets, struct buf *ret);
 
 /* series.c: a time series in text and JSON, reference 5.5. `newest`: the newest epoch of all rows of the map. */
@@ -90,6 +92,7 @@ struct out_map {
 	uint32_t n;
 	uint64_t div;      /* 0 and 1: as they are */
 	uint64_t newest;   /* time series: epoch at the right end */
+	struct str unit, section; /* of a histogram that is printed as a distribution: "usecs", "pid"; unit.len 0: it is not */
 };
 
 /*

@@ -49,7 +49,17 @@ static void text_map(struct out *o, const struct out_map *m)
 {
 	struct buf *b = &o->buf;
 	bool hist = m->value->kind == T_HIST || m->value->kind == T_LHIST || m->value->kind == T_TSERIES;
-	for (uint32_t i = 0; i < m->n && !o->error; i++) {
+	for (uint32_t i = 0; i < m->n && !o->error && m->unit.len; i++) {
+		struct val v = { .env = o->env, .o = b };
+		if (m->key && m->rows[i].key) {
+			buf_addf(b, "\n%.*s = ", STR_FMT(m->section.len ? m->section : m->name));
+			val_key(&v, m->key, m->rows[i].key);
+			buf_addc(b, '\n');
+		}
+		out_hist_distribution(m->value, m->rows[i].value, m->unit, b);
+		out_item_part(o);
+	}
+	for (uint32_t i = 0; i < m->n && !o->error && !m->unit.len; i++) {
 		struct val v = { .env = o->env, .o = b };
 		buf_add(b, m->name.s, m->name.len);
 		if (m->key && m->rows[i].key) {

@@ -166,7 +166,7 @@ static void event_map(struct session *s, const struct event *ev)
 		sample_clear(s, ev->map);
 	int err = ev->kind == EV_CLEAR ? map_clear(s, ev->map) :
 		  ev->kind == EV_ZERO  ? map_zero(s, ev->map) :
-					 map_print(s, ev->map, ev->top, ev->div, &ev->by, false);
+					 map_print(s, ev->map, ev);
 	if (err)
 		event_failed(s, ev, "cannot access a map", err);
 }

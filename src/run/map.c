@@ -252,7 +252,7 @@ static bool map_is_unset(const struct session *s, uint32_t map, const struct out
 	return !x->used || x->cleared || (type_is_agg(m->value) && !x->zeroed);
 }
 
-int map_print(struct session *s, uint32_t map, uint32_t top, uint32_t div, const struct sort_column *by, bool at_exit)
+int map_print(struct session *s, uint32_t map, const struct event *ev)
 {
 	const struct module_map *m = &s->module.maps.v[map];
 	struct map_rows r;
@@ -262,11 +262,15 @@ int map_print(struct session *s, uint32_t map, uint32_t top, uint32_t div, const
 	if (err)
 		return err;
 	bool hist = m->value->kind == T_HIST || m->value->kind == T_LHIST || m->value->kind == T_TSERIES;
-	bool skip = !r.n || (!m->key && (at_exit || hist) && map_is_unset(s, map, &r.rows[0]));
+	bool skip = !r.n || (!m->key && (!ev || hist) && map_is_unset(s, map, &r.rows[0]));
 	if (!skip) {
-		agg_sort(m->key, m->value, by, r.rows, &r.n, top);
+		agg_sort(m->key, m->value, ev ? &ev->by : NULL, r.rows, &r.n, ev ? ev->top : 0);
 		struct out_map o = { .name = m->name, .key = m->key, .value = m->value,
-				     .value_size = agg_size(m->value, m->value_size), .rows = r.rows, .n = r.n, .div = div };
+				     .value_size = agg_size(m->value, m->value_size), .rows = r.rows, .n = r.n, .div = ev ? ev->div : 0 };
+		if (ev && ev->fmt.len) {
+			o.unit = ev->fmt;
+			o.section = ev->section;
+		}
 		for (uint32_t i = 0; m->value->kind == T_TSERIES && i < r.n; i++) {
 			uint64_t newest = out_series_newest(m->value, r.rows[i].value);
 			o.newest = newest > o.newest ? newest : o.newest;
@@ -330,7 +334,7 @@ void map_print_all(struct session *s)
 			order[n++] = i;
 	qsort_r(order, n, sizeof(*order), map_name_compare, s);
 	for (uint32_t i = 0; i < n; i++) {
-		int err = map_print(s, order[i], 0, 0, NULL, true);
+		int err = map_print(s, order[i], NULL);
 		if (err) {
 			struct str name = s->module.maps.v[order[i]].name;
 			diag_add(&s->diags, D_SYSTEM, (struct span){ 0 }, arena_printf(&s->arena, "Cannot read %.*s", STR_FMT(name)),

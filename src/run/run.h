@@ -81,7 +81,7 @@ int map_read(struct session *s, uint32_t map, struct map_rows *ret);
 void map_rows_fini(struct map_rows *r);
 /* One element, merged, into `ret` (agg_size bytes, zero when absent). */
 int map_read_element(struct session *s, uint32_t map, const void *key, void *ret);
-int map_print(struct session *s, uint32_t map, uint32_t top, uint32_t div, const struct sort_column *by, bool at_exit);
+int map_print(struct session *s, uint32_t map, const struct event *ev); /* ev NULL: at exit */
 int map_clear(struct session *s, uint32_t map);
 int map_zero(struct session *s, uint32_t map);
 void map_print_all(struct session *s); /* at exit */

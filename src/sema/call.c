@@ -257,7 +257,12 @@ static void call_print_sort(struct sema_ctx *c, struct node *n, const struct map
 static void call_print_map(struct sema_ctx *c, struct node *n)
 {
 	struct map_sym *m = call_map(c, n, false);
-	for (uint32_t i = 1; i < n->list.n; i++) {
+	bool titled = n->list.n > 1 && n->list.v[1]->kind == N_STRING;
+	for (uint32_t i = 1; titled && i < n->list.n; i++)
+		sema_arg_literal(c, n, i, N_STRING);
+	if (titled && m && m->value && m->value->kind != T_HIST && m->value->kind != T_LHIST)
+		SERR(c, D_ARG_TYPE, n->list.v[0]->span, "print with a unit", "histogram", sema_base_name(m->value));
+	for (uint32_t i = 1; !titled && i < n->list.n; i++) {
 		if (i == 3) {
 			call_print_sort(c, n, m);
 			break;

@@ -593,6 +593,10 @@ static void name_expr(struct names *s, struct node **pn)
 		name_captures(s, n);
 		return;
 	}
+	if (sema_option_decides(s->c, pn)) {
+		name_expr(s, pn);
+		return;
+	}
 	if (n->kind == N_FIELD || n->kind == N_CALL) {
 		if (sema_option(s->c, pn))
 			return;

@@ -204,11 +204,39 @@ static int64_t option_constant(struct sema_ctx *c, const struct node *n, bool *u
 		int64_t x = option_constant(c, n->a, uses);
 		return x < 0 ? x : !x;
 	}
+	if (n->kind == N_BINARY && (n->op == O_EQ || n->op == O_NE) && (n->b->kind == N_STRING || n->b->kind == N_INT)) {
+		o = option_of(c, n->a, &bad);
+		c->d->list.n = said;
+		c->d->n_errors = errors;
+		if (o && !o->list && (o->type == OPTION_STRING) == (n->b->kind == N_STRING)) {
+			struct option_value v = option_value(c, o);
+			*uses = true;
+			return (n->b->kind == N_STRING ? str_eq(v.text, n->b->str) : v.num == n->b->ival) == (n->op == O_EQ);
+		}
+	}
 	if (n->kind == N_BINARY && (n->op == O_LAND || n->op == O_LOR)) {
 		int64_t x = option_constant(c, n->a, uses), y = option_constant(c, n->b, uses), decides = n->op == O_LOR;
 		return x == decides || y == decides ? decides : x < 0 || y < 0 ? -1 : !decides;
 	}
 	return -1;
+}
+
+bool sema_option_decides(struct sema_ctx *c, struct node **pn)
+{
+	struct node *n = *pn;
+	bool uses = false;
+	if (!c->options.declared || (n->kind != N_IF && n->kind != N_TERNARY))
+		return false;
+	const struct node *cond = n->a->kind == N_COMPTIME ? n->a->a : n->a;
+	int64_t v = option_constant(c, cond, &uses);
+	if (v < 0 || !uses)
+		return false;
+	*pn = v ? n->b : n->c;
+	if (!*pn) {
+		*pn = node_new(c->a, N_BLOCK, n->span); /* nothing */
+		(*pn)->str = (struct str){ "", 0 };
+	}
+	return true;
 }
 
 bool sema_option_off(struct sema_ctx *c, const struct node *predicate)

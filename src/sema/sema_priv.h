@@ -87,6 +87,7 @@ struct type *sema_named_type(struct sema_ctx *c, char keyword, struct str name);
 /* option.c */
 void sema_options(struct sema_ctx *c);                  /* the options blocks, and what was given; before attach points */
 bool sema_option(struct sema_ctx *c, struct node **pn); /* opt.x, only(opt.x, v), given(opt.x): true: nothing is left to resolve */
+bool sema_option_decides(struct sema_ctx *c, struct node **pn); /* an if, a ?: by the options alone: *pn is what is left of it */
 bool sema_option_off(struct sema_ctx *c, const struct node *predicate); /* false by the options alone */
 bool sema_option_text(struct sema_ctx *c, struct str name, struct str *ret); /* ${name} */
 void sema_getopt_check(struct sema_ctx *c); /* comptime.c: unknown options; after inference */
