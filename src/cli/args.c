@@ -165,6 +165,14 @@ static void args_positional(struct args_walk *w, const char *word)
 	args_fail(w, "'%s' is one argument too many", word);
 }
 
+static bool args_has(const struct options *o, char letter)
+{
+	for (uint32_t i = 0; i < o->v.n; i++)
+		if (o->v.v[i].letter == letter)
+			return true;
+	return false;
+}
+
 void args_parse(struct arena *a, const struct options *o, char *const *words, int n, args_known *known, struct args *ret)
 {
 	struct args_walk w = { .a = a, .o = o, .words = words, .n = n, .known = known, .to = ret };
@@ -172,7 +180,7 @@ void args_parse(struct arena *a, const struct options *o, char *const *words, in
 	*ret = (struct args){ 0 };
 	for (; w.i < n && !ret->error; w.i++) {
 		const char *word = words[w.i];
-		bool dash = !over && word[0] == '-' && word[1] && !isdigit((unsigned char)word[1]);
+		bool dash = !over && word[0] == '-' && word[1] && (!isdigit((unsigned char)word[1]) || args_has(o, word[1]));
 		if (dash && !strcmp(word, "--"))
 			over = true;
 		else if (dash && word[1] == '-')
