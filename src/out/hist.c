@@ -134,8 +134,8 @@ static bool row_of(const struct type *t, const uint64_t *buckets, uint32_t i, st
 		if (i >= n)
 			return false;
 		ret->n = buckets[i];
-		ret->lo = i ? bound(t, i) : 0;
-		ret->hi = i + 1 < n ? bound(t, i + 1) - 1 : UINT64_MAX;
+		ret->lo = i ? out_hist_bound(t, i) : 0;
+		ret->hi = i + 1 < n ? out_hist_bound(t, i + 1) - 1 : UINT64_MAX;
 		return true;
 	}
 	if (i > 63)
@@ -143,7 +143,7 @@ static bool row_of(const struct type *t, const uint64_t *buckets, uint32_t i, st
 	ret->lo = i ? 1ull << i : 0;
 	ret->hi = i == 63 ? UINT64_MAX : (2ull << i) - 1;
 	for (uint32_t k = 0; k < n; k++) {
-		uint64_t b = k ? bound(t, k) : 0;
+		uint64_t b = k ? out_hist_bound(t, k) : 0;
 		if (k && b == 0 && k > 1)
 			break; /* past the last power */
 		if (b >= ret->lo && b <= ret->hi)

@@ -256,7 +256,7 @@ int map_print(struct session *s, uint32_t map, const struct event *ev)
 {
 	const struct module_map *m = &s->module.maps.v[map];
 	struct map_rows r;
-	if (s->on_screen && !at_exit) /* there is the picture */
+	if (s->on_screen && ev) /* there is the picture */
 		return 0;
 	int err = map_read(s, map, &r);
 	if (err)

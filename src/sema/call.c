@@ -261,7 +261,7 @@ static void call_print_map(struct sema_ctx *c, struct node *n)
 	for (uint32_t i = 1; titled && i < n->list.n; i++)
 		sema_arg_literal(c, n, i, N_STRING);
 	if (titled && m && m->value && m->value->kind != T_HIST && m->value->kind != T_LHIST)
-		SERR(c, D_ARG_TYPE, n->list.v[0]->span, "print with a unit", "histogram", sema_base_name(m->value));
+		SERR(c, D_ARG_TYPE, n->list.v[0]->span, "print", "histogram", sema_base_name(m->value));
 	for (uint32_t i = 1; !titled && i < n->list.n; i++) {
 		if (i == 3) {
 			call_print_sort(c, n, m);
