@@ -19,7 +19,7 @@
 
 enum {
 	OPT_INFO = 256, OPT_UNSAFE, OPT_DRY_RUN, OPT_DUMP, OPT_EXPLAIN, OPT_READY_FD, OPT_NO_FEATURE, OPT_NO_WARNINGS, OPT_MAX_COST, OPT_JSON, OPT_IGNORED,
-	OPT_IGNORED_ARG, OPT_INCLUDE, OPT_TRACEABLE, OPT_MODE, OPT_TEST, OPT_BENCH, OPT_FILTER, OPT_COMPILED, OPT_AOT, OPT_LIVE
+	OPT_IGNORED_ARG, OPT_INCLUDE, OPT_TRACEABLE, OPT_MODE, OPT_TEST, OPT_BENCH, OPT_FILTER, OPT_COMPILED, OPT_AOT, OPT_UNWIND, OPT_LIVE
 };
 
 static const struct option opt_long[] = {
@@ -41,6 +41,7 @@ static const struct option opt_long[] = {
 	{ "explain", no_argument, NULL, OPT_EXPLAIN },
 	{ "ready-fd", required_argument, NULL, OPT_READY_FD },
 	{ "max-cost", required_argument, NULL, OPT_MAX_COST },
+	{ "unwind", required_argument, NULL, OPT_UNWIND },
 	{ "no-feature", required_argument, NULL, OPT_NO_FEATURE },
 	{ "format", required_argument, NULL, 'f' },
 	{ "json", no_argument, NULL, OPT_JSON },
@@ -90,6 +91,8 @@ void opt_usage(int fd)
 		"    -k, --warnings     also report failed reads and map lookups while running\n"
 		"    --no-warnings      no warnings\n"
 		"    --max-cost PCT     detach when the programs take more than PCT % of one CPU\n"
+		"    --unwind HOW       user stacks: auto (default: by unwind tables, by frame pointers where there are\n"
+		"                       none), fp (frame pointers only), dwarf (tables only)\n"
 		"    --unsafe           allow system() and other calls that change the system\n"
 		"    -I DIR             look for #include files there, too\n"
 		"    --include FILE     as if the program began with #include \"FILE\"\n"
@@ -300,6 +303,9 @@ static int opt_one(struct opt *o, int c, char **argv)
 		return 0;
 	}
 	case OPT_LIVE: s->screen_fd = 1; return 0;
+	case OPT_UNWIND:
+		vec_push(o->arena, &o->settings, ((struct session_setting){ "unwind", optarg }));
+		return 0;
 	case OPT_UNSAFE: s->unsafe = true; return 0;
 	case 'I': vec_push(o->arena, &o->include_dirs, optarg); return 0;
 	case OPT_INCLUDE: vec_push(o->arena, &o->includes, optarg); return 0;

@@ -28,14 +28,15 @@ enum { /* the state */
 	ST_STATUS = 64, /* enum walk_status */
 	ST_LO = 72, ST_HI = 80, ST_DELTA = 88, /* the mapping at hand; file offset = address + delta */
 	ST_STATE = 96, ST_INDEX = 104, ST_BUCKET = 112, ST_BUCKETS = 120, /* its struct unwind_file */
-	ST_ROOT = 128, ST_VDSO = 136, ST_XOL = 144, ST_RI = 152, /* of the process: tree, vDSO, memory of uprobes; return probes on their way */
-	ST_TMP = 160,   /* two words */
-	ST_KEY = 176,   /* struct unwind_key */
+	ST_ROOT = 128, ST_VDSO = 136, ST_XOL = 144, /* of the process: tree, vDSO, memory of uprobes */
+	ST_UTASK = 152, ST_RI = 160,   /* of the thread: uprobes, return probes on their way; 0: none */
+	ST_TMP = 168,   /* two words */
+	ST_KEY = 184,   /* struct unwind_key */
 	ST_NODE = 256,  /* a node, a mapping, an inode */
 	NODE_SIZE = 256,
 };
 enum walk_status { WALK_OK, WALK_UNKNOWN, WALK_WAITING };
-enum { NODE_DENSE, NODE_LEAF, NODE_RANGE, NODE_ARANGE, WALK_LEVELS = 8, WALK_STEPS = 10, WALK_RETURNS = 16, VM_EXEC = 4, USER_CS = 0x33 };
+enum { NODE_DENSE, NODE_LEAF, NODE_RANGE, NODE_ARANGE, WALK_LEVELS = 8, WALK_STEPS = 10, WALK_RETURNS = 16, TRAMPOLINE = 64 /* bytes */, INSN_MAX = 15, VM_EXEC = 4, USER_CS = 0x33 };
 
 struct member {
 	uint32_t off, size;
@@ -43,7 +44,7 @@ struct member {
 struct unwind_layout { /* where the kernel keeps things */
 	struct member task_mm, task_utask;
 	struct member mm_mt, mt_root, mm_context, context_vdso, mm_uprobes, uprobes_area, area_vaddr;
-	struct member utask_ri, ri_stack, ri_ret, ri_next;
+	struct member utask_ri, utask_vaddr, utask_xol, ri_stack, ri_ret, ri_next;
 	struct member range_pivot, range_slot, arange_pivot, arange_slot, arange_meta;
 	struct member vm_start, vm_end, vm_flags, vm_pgoff, vm_file;
 	struct member file_inode, i_ino, i_sb, i_size, i_mtime, sb_dev;
@@ -88,7 +89,8 @@ static bool unwind_members(struct facts *f, struct unwind_layout *k)
 		{ "mm_struct", "mm_mt", AT(mm_mt) }, { "maple_tree", "ma_root", AT(mt_root) }, { "mm_struct", "context", AT(mm_context) },
 		{ "mm_struct", "uprobes_state", AT(mm_uprobes) }, { "uprobes_state", "xol_area", AT(uprobes_area) },
 		{ "xol_area", "vaddr", AT(area_vaddr) },
-		{ "uprobe_task", "return_instances", AT(utask_ri) }, { "return_instance", "stack", AT(ri_stack) },
+		{ "uprobe_task", "return_instances", AT(utask_ri) }, { "uprobe_task", "vaddr", AT(utask_vaddr) },
+		{ "uprobe_task", "xol_vaddr", AT(utask_xol) }, { "return_instance", "stack", AT(ri_stack) },
 		{ "return_instance", "orig_ret_vaddr", AT(ri_ret) }, { "return_instance", "next", AT(ri_next) },
 		{ "maple_range_64", "pivot", AT(range_pivot) }, { "maple_range_64", "slot", AT(range_slot) },
 		{ "maple_arange_64", "pivot", AT(arange_pivot) }, { "maple_arange_64", "slot", AT(arange_slot) },
@@ -310,6 +312,44 @@ static void walk_key(struct walk *w)
 	walk_set(w, ST_KEY + offsetof(struct unwind_key, dev), ir_load(b, TY_I64, 4, false, w->st, ST_TMP));
 }
 
+/*
+ * Is `look` in the memory where uprobes work? There are two kinds of code. The trampoline, on the way back from a function with a return probe: the
+ * function has returned, the walk goes on with its caller. And the copy of an instruction with a probe, which is executed there: it stands for
+ * the original. Continues when it is neither.
+ */
+static void walk_uprobe(struct walk *w, ref look)
+{
+	struct ir_build *b = &w->l->b;
+	const struct unwind_layout *k = w->k;
+	struct func *f = b->f;
+	uint32_t probed = func_block(f), trampoline = func_block(f), copy = func_block(f), again = func_block(f), join = func_block(f);
+	ref utask = walk_get(w, ST_UTASK), ri = walk_get(w, ST_RI);
+	ir_br(b, utask, probed, join);
+	ir_at(b, probed);
+	f->blocks.v[probed].cold = true;
+	walk_read(w, H_probe_read_kernel, ST_TMP, 8, bin(w, OP_ADD, walk_get(w, ST_XOL), num(w, k->area_vaddr.off)), join);
+	ir_br(b, bin(w, OP_ULT, bin(w, OP_SUB, look, walk_get(w, ST_TMP)), num(w, TRAMPOLINE)), trampoline, copy);
+	ir_at(b, trampoline);
+	walk_if(w, ri, join);
+	walk_read(w, H_probe_read_kernel, ST_TMP, 8, bin(w, OP_ADD, ri, num(w, k->ri_ret.off)), w->stop);
+	walk_set(w, ST_PC, walk_get(w, ST_TMP));
+	walk_read(w, H_probe_read_kernel, ST_TMP, 8, bin(w, OP_ADD, ri, num(w, k->ri_stack.off)), w->stop);
+	walk_set(w, ST_SP, bin(w, OP_ADD, walk_get(w, ST_TMP), num(w, 8)));
+	walk_set(w, ST_RETURN, num(w, 1));
+	ir_jmp(b, again);
+	ir_at(b, copy);
+	walk_read(w, H_probe_read_kernel, ST_TMP, 8, bin(w, OP_ADD, utask, num(w, k->utask_xol.off)), join);
+	ref at = bin(w, OP_SUB, look, walk_get(w, ST_TMP));
+	walk_if(w, bin(w, OP_ULE, at, num(w, INSN_MAX)), join);
+	walk_read(w, H_probe_read_kernel, ST_TMP, 8, bin(w, OP_ADD, utask, num(w, k->utask_vaddr.off)), w->stop);
+	walk_set(w, ST_PC, bin(w, OP_ADD, walk_get(w, ST_TMP), at));
+	ir_jmp(b, again);
+	ir_at(b, again);
+	walk_set(w, ST_HI, walk_get(w, ST_LO)); /* of no use for the next */
+	ir_ret(b, num(w, 0));
+	ir_at(b, join);
+}
+
 /* What is mapped at `look`? Into the state; continues when it is code. */
 static void walk_mapping(struct walk *w, ref look)
 {
@@ -333,6 +373,7 @@ static void walk_mapping(struct walk *w, ref look)
 	ir_at(b, no_file);
 	ir_br(b, bin(w, OP_EQ, lo, walk_get(w, ST_VDSO)), vdso, nothing);
 	ir_at(b, nothing);
+	walk_uprobe(w, look);
 	walk_set(w, ST_STATE, num(w, UF_NONE));
 	ir_jmp(b, join);
 	ir_at(b, vdso);
@@ -649,7 +690,7 @@ static void unwind_begin(struct walk *w, uint32_t no)
 	struct ir_build *b = &w->l->b;
 	const struct unwind_layout *k = w->k;
 	struct func *f = b->f;
-	static const uint32_t zero[] = { ST_LO, ST_HI, ST_RETURN, ST_N, ST_STATUS, ST_XOL, ST_RI };
+	static const uint32_t zero[] = { ST_LO, ST_HI, ST_RETURN, ST_N, ST_STATUS, ST_XOL, ST_UTASK, ST_RI };
 	uint32_t probed = func_block(f), returns = func_block(f), go = func_block(f);
 	ref task = ir_call(b, TY_BTF, H_get_current_task_btf, 0);
 	ref mm = ir_load(b, TY_BTF, 8, false, task, k->task_mm.off);
@@ -666,11 +707,12 @@ static void unwind_begin(struct walk *w, uint32_t no)
 	ref utask = ir_load(b, TY_BTF, 8, false, task, k->task_utask.off);
 	ir_br(b, bin(w, OP_NE, utask, num(w, 0)), probed, go);
 	ir_at(b, probed);
+	walk_set(w, ST_UTASK, utask);
+	walk_set(w, ST_XOL, ir_load(b, TY_I64, 8, false, mm, k->mm_uprobes.off + k->uprobes_area.off));
 	ref ri = ir_load(b, TY_BTF, 8, false, utask, k->utask_ri.off);
 	ir_br(b, bin(w, OP_NE, ri, num(w, 0)), returns, go);
 	ir_at(b, returns);
 	walk_set(w, ST_RI, ri);
-	walk_set(w, ST_XOL, ir_load(b, TY_I64, 8, false, mm, k->mm_uprobes.off + k->uprobes_area.off));
 	ir_jmp(b, go);
 	ir_at(b, go);
 }

@@ -2,9 +2,9 @@
 /*
  * The reader's side of unwinding (ir/unwind.h): which files get their tables into the maps, and when.
  *
- * A table belongs to a file, not to a process. Those of the processes that run are loaded before anything is attached: of one process with
- * -p; of the command and its libraries with -c; else of all, those of the programs' own targets first, as long as PRELOAD_MS last. What is met
- * later the program tells (EV_UNWIND), by the kernel's own key of the file and by an address of the process in which it is mapped; the same when
+ * A table belongs to a file, not to a process. Before anything is attached those are loaded that will be needed: of the files with probes; of
+ * the process of -p; of the command of -c and its libraries; else of all processes, as long as PRELOAD_MS last. New files are taken from the
+ * kernel's records of mappings. What is met before that the program tells (EV_UNWIND), by the kernel's own key of the file and by an address of the process in which it is mapped; the same when
  * the keys that we make of stat(2) are not the kernel's, as with overlays.
  *
  * A file stays once it is loaded. A chunk is never moved and a row never changed, so programs need no lock; the entry in the table of files
@@ -321,7 +321,8 @@ static void unwind_load_command(struct session *s)
 		unwind_load_program(s, "", path);
 }
 
-static void unwind_load_all(struct session *s, uint64_t until)
+/* What the program's own probes stand in, and what that needs. */
+static void unwind_load_targets(struct session *s, uint64_t until)
 {
 	const struct module *m = &s->module;
 	const char *last = NULL;
@@ -334,6 +335,10 @@ static void unwind_load_all(struct session *s, uint64_t until)
 			unwind_load_program(s, "", path);
 		last = path;
 	}
+}
+
+static void unwind_load_all(struct session *s, uint64_t until)
+{
 	DIR *d = opendir("/proc");
 	for (struct dirent *e; d && (e = readdir(d)) && unwind_ms() < until;)
 		if (e->d_name[0] >= '1' && e->d_name[0] <= '9')
@@ -373,13 +378,15 @@ int unwind_open(struct session *s)
 		return -ENOMEM;
 	}
 	*s->unwind = u;
+	uint64_t until = unwind_ms() + PRELOAD_MS;
 	unwind_load_vdso(s->unwind);
+	unwind_load_targets(s, until);
 	if (s->o->cmd)
 		unwind_load_command(s);
 	else if (s->o->pid)
 		unwind_load_process(s->unwind, (uint32_t)s->o->pid, 0, NULL);
 	else
-		unwind_load_all(s, unwind_ms() + PRELOAD_MS);
+		unwind_load_all(s, until);
 	return 0;
 }
 

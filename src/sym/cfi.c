@@ -210,19 +210,37 @@ static bool cfi_offset(const struct cfi *f, const Elf64_Ehdr *eh, uint64_t addr,
 	return false;
 }
 
-static bool cfi_section(const struct cfi *f, const Elf64_Ehdr *eh, Elf64_Shdr *ret)
+static bool cfi_add_fde(struct cfi *f, const struct fde *x);
+
+/* The linkage table of a static program, or of a linker that was told so, has no entry. Such code pushes nothing, or one number from byte 11 of 16
+ * on. A real entry for it comes first in the order of fde_compare. */
+static void cfi_stub(struct cfi *f, const char *name, const Elf64_Shdr *s)
 {
+	if (CFI_IP < 32 && !strncmp(name, ".plt", 4) && s->sh_flags & SHF_EXECINSTR && s->sh_addr && s->sh_size && s->sh_size >> 32 == 0)
+		cfi_add_fde(f, &(struct fde){ .pc = s->sh_addr, .len = s->sh_size, .at = ~0u });
+}
+
+/* .eh_frame, by its name. */
+static bool cfi_section(struct cfi *f, const Elf64_Ehdr *eh, Elf64_Shdr *ret)
+{
+	bool found = false;
 	Elf64_Shdr names;
 	if (eh->e_shentsize != sizeof(*ret) || eh->e_shnum > CFI_SHDRS || eh->e_shstrndx >= eh->e_shnum ||
 	    !source_read(f->src, eh->e_shoff + eh->e_shstrndx * sizeof(names), &names, sizeof(names)))
 		return false;
 	for (unsigned i = 0; i < eh->e_shnum; i++) {
-		char name[10];
-		if (source_read(f->src, eh->e_shoff + i * sizeof(*ret), ret, sizeof(*ret)) && ret->sh_name < names.sh_size &&
-		    source_read(f->src, names.sh_offset + ret->sh_name, name, sizeof(name)) && !memcmp(name, ".eh_frame", 10))
-			return ret->sh_type != SHT_NOBITS && ret->sh_size;
+		Elf64_Shdr s;
+		char name[11] = "";
+		if (!source_read(f->src, eh->e_shoff + i * sizeof(s), &s, sizeof(s)) || s.sh_name >= names.sh_size ||
+		    !source_read(f->src, names.sh_offset + s.sh_name, name, 10))
+			continue;
+		cfi_stub(f, name, &s);
+		if (!found && !memcmp(name, ".eh_frame", 10) && s.sh_type != SHT_NOBITS && s.sh_size) {
+			*ret = s;
+			found = true;
+		}
 	}
-	return false;
+	return found;
 }
 
 /* Where .eh_frame is, and a copy of it. */
@@ -734,7 +752,8 @@ static void cfi_function(struct cfi *f, const struct fde *x, uint64_t next_pc)
 {
 	struct machine m = { 0 };
 	uint64_t start, off, room, len = x->len, nowhere = 0;
-	if (!cfi_cie(f, x->cie) || !cfi_code(f, x->pc, &start, &room))
+	bool stub = x->at == ~0u;
+	if ((!stub && !cfi_cie(f, x->cie)) || !cfi_code(f, x->pc, &start, &room))
 		return;
 	if (f->out->n_rows && f->out->rows[f->out->n_rows - 1].pc > start)
 		return; /* segments out of order */
@@ -742,10 +761,14 @@ static void cfi_function(struct cfi *f, const struct fde *x, uint64_t next_pc)
 	if (next_pc > x->pc && next_pc - x->pc < len)
 		len = next_pc - x->pc;
 	off = start;
-	bool known = machine_run(f, &m, (struct cursor){ f->bytes + f->cie.program, f->bytes + f->cie.end, false }, &nowhere, 0);
+	if (stub) {
+		static const struct unwind_rule r = { .base = UW_SP, .flags = UW_PLT, .off = 8, .add = 11, .ra_base = UW_CFA, .ra_off = -8 };
+		cfi_row(f, (uint32_t)start, cfi_rule(f, &r));
+	}
+	bool known = stub || machine_run(f, &m, (struct cursor){ f->bytes + f->cie.program, f->bytes + f->cie.end, false }, &nowhere, 0);
 	m.first = m.now;
 	m.n_saved = 0;
-	if (known)
+	if (known && !stub)
 		known = machine_run(f, &m, (struct cursor){ f->bytes + x->at, f->bytes + x->end, false }, &off, start + len);
 	if (!known) /* what was read is right; the rest is not known */
 		cfi_row(f, (uint32_t)off, 0);
