@@ -43,7 +43,8 @@ bool parts_load_perf(const struct provider *p, struct provider_env *env, struct 
 /* -- target.c: which files does a probe on programs mean? -- */
 struct target_file {
 	const char *shown; /* as the traced process knows it */
-	const char *path;  /* to open, perhaps under /proc/PID/root */
+	const char *path;  /* to open, perhaps under /proc/PID/root, or in /proc/PID/map_files */
+	uint32_t root_len; /* how much of `path` is the root that the process has; 0: none, or one that the file is no longer in */
 	uint64_t dev, ino;
 };
 struct target_files { VEC(struct target_file) list; };

@@ -39,7 +39,7 @@ bool site_emit(struct site *u, uint64_t addr, bool entry, const char *func, cons
 	struct attach_point *ap = parts_place(u->env, u->p, u->span);
 	ap->name = str_of(arena_printf(a, "%s:%s%s%s", u->p->name, u->file->shown, u->kind == SITE_LINE ? "@" : ":", part));
 	ap->target = str_of(u->file->path);
-	ap->root_len = (uint32_t)(strlen(u->file->path) - strlen(u->file->shown));
+	ap->root_len = u->file->root_len;
 	ap->entry = entry ? addr : 0;
 	ap->many = u->kind == SITE_PATTERN || u->many;
 	ap->func = func ? str_of(arena_strdup(a, func)) : STR("");
@@ -220,7 +220,7 @@ static int site_open(struct site *u)
 {
 	struct arena *a = u->env->arena;
 	struct sym_file f = { .debug_fd = -1, .path = u->file->shown, .fetch = !u->many };
-	f.root = arena_strndup(a, u->file->path, strlen(u->file->path) - strlen(u->file->shown));
+	f.root = arena_strndup(a, u->file->path, u->file->root_len);
 	f.fd = open(u->file->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	return f.fd < 0 ? -errno : sym_elf_open_file(&f, &u->elf);
 }

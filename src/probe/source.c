@@ -39,7 +39,7 @@ int source_places(struct site *u)
 {
 	struct arena *a = u->env->arena;
 	struct sym_lines found;
-	const char *why, *root = arena_strndup(a, u->file->path, strlen(u->file->path) - strlen(u->file->shown));
+	const char *why, *root = arena_strndup(a, u->file->path, u->file->root_len);
 	struct sym_dwarf *d = debug_open(u->env, root, u->file->path, &why);
 	if (!d) {
 		if (u->many || u->env->missing_probes)

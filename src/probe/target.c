@@ -29,10 +29,8 @@ struct targets {
 	struct target_files *ret;
 };
 
-static void target_add(struct targets *t, const char *root, const char *shown)
+static void target_add_file(struct targets *t, const char *shown, const char *path, size_t root_len)
 {
-	struct arena *a = t->env->arena;
-	const char *path = arena_printf(a, "%s%s", root, shown);
 	struct stat st = { 0 };
 	if (t->ret->list.n >= TARGET_MAX_FILES)
 		return;
@@ -42,8 +40,14 @@ static void target_add(struct targets *t, const char *root, const char *shown)
 		if (!strcmp(f->path, path) || (known && f->ino == st.st_ino && f->dev == st.st_dev))
 			return;
 	}
-	struct target_file f = { .shown = arena_strdup(a, shown), .path = path, .dev = st.st_dev, .ino = st.st_ino };
-	vec_push(a, &t->ret->list, f);
+	struct target_file f = { .shown = arena_strdup(t->env->arena, shown), .path = path, .root_len = (uint32_t)root_len, .dev = st.st_dev,
+				 .ino = st.st_ino };
+	vec_push(t->env->arena, &t->ret->list, f);
+}
+
+static void target_add(struct targets *t, const char *root, const char *shown)
+{
+	target_add_file(t, shown, arena_printf(t->env->arena, "%s%s", root, shown), strlen(root));
 }
 
 static void target_add_mapped(struct targets *t, int pid)
@@ -54,6 +58,23 @@ static void target_add_mapped(struct targets *t, int pid)
 	const char *root = maps.list.n ? sym_root(t->env->arena, pid) : "";
 	for (uint32_t i = 0; i < maps.list.n; i++)
 		target_add(t, root, maps.list.v[i]);
+	struct sym_gones gone = { 0 };
+	sym_mapped_gone(t->env->arena, pid, &gone);
+	for (uint32_t i = 0; i < gone.list.n; i++)
+		target_add_file(t, gone.list.v[i].name, gone.list.v[i].path, 0);
+}
+
+/* -p with a path: the process may run a file of this name that has been deleted or replaced since. Then that one is meant. */
+static bool target_add_gone(struct targets *t, const char *name)
+{
+	struct sym_gones gone = { 0 };
+	uint32_t before = t->ret->list.n;
+	if (t->env->pid <= 0 || t->env->program || sym_mapped_gone(t->env->arena, t->env->pid, &gone) < 0)
+		return false;
+	for (uint32_t i = 0; i < gone.list.n; i++)
+		if (!strcmp(gone.list.v[i].name, name))
+			target_add_file(t, name, gone.list.v[i].path, 0);
+	return t->ret->list.n > before;
 }
 
 /* The command of -c has not begun to run: what it will have mapped then. */
@@ -144,6 +165,8 @@ int target_find(const struct provider *p, struct provider_env *env, struct str t
 		target_add_glob(&t, name);
 	} else if (strchr(name, '/')) {
 		real = sym_path_resolve(a, t.root, name, &err);
+		if (target_add_gone(&t, real ? real : name))
+			return 0;
 	} else if (!parts_has_wildcard(target)) {
 		bool lib = !strncmp(name, "lib", 3) || strstr(name, ".so");
 		for (int pass = 0; pass < 2 && !real; pass++) {

@@ -146,18 +146,13 @@ static int usdt_places(struct usdt *u, bool many)
 /* many: one of several files, so that one which is no program is passed over. */
 static int usdt_file(struct usdt *u, bool many)
 {
-	const char *shown = u->file->shown;
-	int r = sym_usdt_read(u->env->arena, u->file->path, &u->notes);
-	if (many && (r < 0 || u->notes.state != SYM_USDT_OK))
-		return 0;
-	if (r == -ENOEXEC)
-		return parts_bad(u->env, u->span, "%s target file '%s' is not an ELF program or library", u->p->name, shown);
+	const struct target_file *f = u->file;
+	int r = sym_usdt_read(u->env->arena, f->path, &u->notes);
+	if (r == 0 && u->notes.state != SYM_USDT_OK)
+		r = -ENOEXEC;
 	if (r < 0)
-		return parts_bad(u->env, u->span, "%s target file '%s' cannot be read: %s", u->p->name, shown, strerror(-r));
-	if (u->notes.state == SYM_USDT_32_BIT)
-		return parts_bad(u->env, u->span, "%s target file '%s' is a 32-bit program: its static probes cannot be read", u->p->name, shown);
-	if (u->notes.state == SYM_USDT_FOREIGN)
-		return parts_bad(u->env, u->span, "%s target file '%s' is for another processor", u->p->name, shown);
+		return many ? 0 : target_refuse(u->p, u->env, u->span, f, r);
+	u->notes.root = arena_strndup(u->env->arena, f->path, f->root_len);
 	return usdt_places(u, many);
 }
 

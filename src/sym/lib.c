@@ -288,7 +288,14 @@ const char *sym_lib_find(struct arena *a, const char *root, const char *name)
 	return s.best;
 }
 
-int sym_mapped(struct arena *a, int pid, struct sym_paths *ret)
+struct lib_mapping {
+	const char *file; /* as the process names it, without " (deleted)" */
+	bool gone;        /* has no name any more */
+	uint64_t lo, hi;
+};
+
+/* Every executable mapping of a file. */
+static int lib_each_mapping(int pid, void (*each)(void *arg, const struct lib_mapping *m), void *arg)
 {
 	char path[64], root[PATH_MAX];
 	size_t size;
@@ -305,26 +312,60 @@ int sym_mapped(struct arena *a, int pid, struct sym_paths *ret)
 		next = strchrnul(line, '\n');
 		if (*next)
 			*next++ = 0;
-		/* 7f..-7f.. r-xp 00000000 08:01 1234   /path; a mapping without write permission, of a file that is still there */
+		/* 7f..-7f.. r-xp 00000000 08:01 1234   /path */
 		char perm[8];
+		unsigned long long lo, hi;
 		int at = 0;
-		if (sscanf(line, "%*x-%*x %7s %*x %*s %*u %n", perm, &at) != 1 || at == 0 || perm[2] != 'x' || line[at] != '/')
+		if (sscanf(line, "%llx-%llx %7s %*x %*s %*u %n", &lo, &hi, perm, &at) != 3 || at == 0 || perm[2] != 'x' || line[at] != '/')
 			continue;
-		const char *file = line + at;
-		if (n_root && !strncmp(file, root, (size_t)n_root) && file[n_root] == '/')
-			file += n_root;
+		struct lib_mapping m = { .file = line + at, .lo = lo, .hi = hi };
+		if (n_root && !strncmp(m.file, root, (size_t)n_root) && m.file[n_root] == '/')
+			m.file += n_root;
 		size_t n = strlen(line);
 		static const char gone[] = " (deleted)";
-		if (n > sizeof(gone) && !strcmp(line + n - (sizeof(gone) - 1), gone))
-			continue;
-		bool seen = false;
-		for (uint32_t i = 0; i < ret->list.n && !seen; i++)
-			seen = !strcmp(ret->list.v[i], file);
-		if (!seen)
-			vec_push(a, &ret->list, (const char *)arena_strdup(a, file));
+		if (n > sizeof(gone) && !strcmp(line + n - (sizeof(gone) - 1), gone)) {
+			line[n - (sizeof(gone) - 1)] = 0;
+			m.gone = true;
+		}
+		each(arg, &m);
 	}
 	free(text);
 	return 0;
+}
+
+struct lib_list { struct arena *a; struct sym_paths *paths; struct sym_gones *gones; int pid; };
+
+static void lib_list_path(void *arg, const struct lib_mapping *m)
+{
+	struct lib_list *x = arg;
+	if (m->gone)
+		return;
+	for (uint32_t i = 0; i < x->paths->list.n; i++)
+		if (!strcmp(x->paths->list.v[i], m->file))
+			return;
+	vec_push(x->a, &x->paths->list, (const char *)arena_strdup(x->a, m->file));
+}
+
+int sym_mapped(struct arena *a, int pid, struct sym_paths *ret)
+{
+	struct lib_list x = { .a = a, .paths = ret };
+	return lib_each_mapping(pid, lib_list_path, &x);
+}
+
+static void lib_list_gone(void *arg, const struct lib_mapping *m)
+{
+	struct lib_list *x = arg;
+	if (!m->gone)
+		return;
+	struct sym_gone g = { arena_strdup(x->a, m->file),
+			      arena_printf(x->a, "/proc/%d/map_files/%llx-%llx", x->pid, (unsigned long long)m->lo, (unsigned long long)m->hi) };
+	vec_push(x->a, &x->gones->list, g);
+}
+
+int sym_mapped_gone(struct arena *a, int pid, struct sym_gones *ret)
+{
+	struct lib_list x = { .a = a, .gones = ret, .pid = pid };
+	return lib_each_mapping(pid, lib_list_gone, &x);
 }
 
 const char *sym_lib_mapped(struct arena *a, int pid, const char *name)

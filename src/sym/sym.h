@@ -97,6 +97,10 @@ const char *sym_program_find(struct arena *a, const char *root, const char *name
 /* Files mapped executable by a process, each once. */
 struct sym_paths { VEC(const char *) list; };
 int sym_mapped(struct arena *a, int pid, struct sym_paths *ret);
+/* Those that have no name any more: deleted, replaced by another of the name, or never had one (memfd). */
+struct sym_gone { const char *name, *path; }; /* what it was called; where it can be opened as long as it is mapped */
+struct sym_gones { VEC(struct sym_gone) list; };
+int sym_mapped_gone(struct arena *a, int pid, struct sym_gones *ret);
 /* need.c: what an open program or library needs: its interpreter, by path, and libraries, by name; added to the list. */
 void sym_needed(struct arena *a, int fd, struct sym_paths *ret);
 /* The files that a program at `path` inside `root` has mapped when it begins: itself, the interpreter, all libraries, each once, as paths inside.

@@ -26,6 +26,7 @@
 #include <unistd.h>
 
 #include "base/map.h"
+#include "sym/sym.h"
 #include "sym/usdt.h"
 
 #define USDT_MAX_SECTIONS 100000u
@@ -303,20 +304,41 @@ static void usdt_read_symbols(struct usdt_file *f, Elf_Scn *scn, const GElf_Shdr
 	}
 }
 
-/* Both tables; .symtab has static variables, too. */
-static struct sym_usdt_symbols *usdt_symbols(struct arena *a, const char *path)
+/* True: there was a table of all symbols, with static variables, too. */
+static bool usdt_read_tables(struct usdt_file *f, struct sym_usdt_symbols *to)
+{
+	uint32_t n = 0;
+	bool whole = false;
+	for (Elf_Scn *scn = NULL; (scn = elf_nextscn(f->elf, scn)) && n < USDT_MAX_SECTIONS; n++) {
+		GElf_Shdr sh;
+		if (!gelf_getshdr(scn, &sh) || (sh.sh_type != SHT_SYMTAB && sh.sh_type != SHT_DYNSYM))
+			continue;
+		whole |= sh.sh_type == SHT_SYMTAB;
+		usdt_read_symbols(f, scn, &sh, to);
+	}
+	return whole;
+}
+
+/* The file's own tables; where it is stripped, those of its separate debug file: addresses are the same. */
+static struct sym_usdt_symbols *usdt_symbols(struct arena *a, const struct sym_usdts *u)
 {
 	struct sym_usdt_symbols *to = arena_new(a, struct sym_usdt_symbols);
 	struct usdt_file f = { .a = a };
-	if (usdt_open(path, &f) < 0)
+	if (usdt_open(u->path, &f) < 0)
 		return to;
-	uint32_t n = 0;
-	for (Elf_Scn *scn = NULL; (scn = elf_nextscn(f.elf, scn)) && n < USDT_MAX_SECTIONS; n++) {
-		GElf_Shdr sh;
-		if (gelf_getshdr(scn, &sh) && (sh.sh_type == SHT_SYMTAB || sh.sh_type == SHT_DYNSYM))
-			usdt_read_symbols(&f, scn, &sh, to);
-	}
+	struct usdt_file debug = { .a = a, .fd = -1 };
+	struct stat st;
+	if (!usdt_read_tables(&f, to) && u->root)
+		debug.fd = sym_debug_open(f.fd, u->root, u->path + strlen(u->root));
 	usdt_close(&f);
+	if (debug.fd < 0)
+		return to;
+	debug.elf = elf_begin(debug.fd, ELF_C_READ, NULL);
+	if (fstat(debug.fd, &st) == 0 && debug.elf && elf_kind(debug.elf) == ELF_K_ELF) {
+		debug.size = (uint64_t)st.st_size;
+		usdt_read_tables(&debug, to);
+	}
+	usdt_close(&debug);
 	return to;
 }
 
@@ -326,7 +348,7 @@ static bool usdt_symbol(void *arg, struct str name, uint64_t *ret)
 {
 	struct usdt_asking *x = arg;
 	if (!x->u->symbols)
-		x->u->symbols = usdt_symbols(x->a, x->u->path);
+		x->u->symbols = usdt_symbols(x->a, x->u);
 	const uint64_t *at = map_get(&x->u->symbols->by_name, name);
 	if (!at || !*at)
 		return false;

@@ -30,6 +30,7 @@ struct sym_usdts {
 	uint32_t n_bad;              /* notes that are damaged or lie outside the program */
 	struct sym_usdt_symbols *symbols; /* read when an argument first asks for one */
 	const char *path;
+	const char *root;            /* the reader's: how `path` begins, where the file's own separate debug file may be; NULL: not looked for */
 };
 /* The static probes of a file; everything in the arena. 0, or -errno (-ENOEXEC: not an ELF file, or damaged beyond use). */
 int sym_usdt_read(struct arena *a, const char *path, struct sym_usdts *ret);

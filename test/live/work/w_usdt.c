@@ -10,6 +10,7 @@
  *                  "idle COUNT"; COUNT is the semaphore
  *   wait N         as "guarded" without a word, then "forms 1"
  *   library N FILE lib_work() of the library FILE, N times: its probe library:work with the argument i * 3; the line "sum S"
+ *   memory N FILE  the same from a copy in memory that has no name, once stdin has a byte or ends
  *   float N        other:float, other:double, other:segment
  */
 #include "work.h"
@@ -197,13 +198,31 @@ static void floats(void)
 #endif
 }
 
-static int library(long n, const char *file)
+static int library(long n, const char *file, int in_memory)
 {
+	char path[64], bytes[1 << 16], go;
+	ssize_t got;
+
+	if (in_memory) {
+		int from = open(file, O_RDONLY), to = memfd_create("w_memory", 0);
+
+		while ((got = read(from, bytes, sizeof(bytes))) > 0)
+			if (write(to, bytes, (size_t)got) != got)
+				return 2;
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", to);
+		file = path;
+	}
 	void *lib = dlopen(file, RTLD_NOW);
 	void (*work)(long) = lib ? (void (*)(long))dlsym(lib, "lib_work") : NULL;
 
 	if (!work)
 		return 1;
+	if (in_memory) {
+		puts("loaded");
+		fflush(stdout);
+		if (read(0, &go, 1) < 0)
+			return 3;
+	}
 	for (long i = 0; i < n; i++)
 		work(i * 3);
 	printf("sum %ld\n", n * (n - 1) / 2 * 3);
@@ -224,8 +243,8 @@ int main(int argc, char **argv)
 		hundred(n);
 	else if (!strcmp(what, "float"))
 		floats();
-	else if (!strcmp(what, "library"))
-		return library(n, arg_text(argc, argv, 3, ""));
+	else if (!strcmp(what, "library") || !strcmp(what, "memory"))
+		return library(n, arg_text(argc, argv, 3, ""), what[0] == 'm');
 	else
 		guarded(n, !strcmp(what, "guarded"));
 	if (!strcmp(what, "wait"))
