@@ -19,7 +19,7 @@
 
 enum {
 	OPT_INFO = 256, OPT_UNSAFE, OPT_DRY_RUN, OPT_DUMP, OPT_EXPLAIN, OPT_READY_FD, OPT_NO_FEATURE, OPT_NO_WARNINGS, OPT_MAX_COST, OPT_JSON, OPT_IGNORED,
-	OPT_IGNORED_ARG, OPT_INCLUDE, OPT_TRACEABLE, OPT_MODE, OPT_TEST, OPT_BENCH, OPT_FILTER, OPT_COMPILED, OPT_AOT, OPT_UNWIND, OPT_LIVE
+	OPT_IGNORED_ARG, OPT_INCLUDE, OPT_TRACEABLE, OPT_MODE, OPT_TEST, OPT_BENCH, OPT_FILTER, OPT_COMPILED, OPT_AOT, OPT_UNWIND, OPT_LIVE, OPT_FOLLOW
 };
 
 static const struct option opt_long[] = {
@@ -30,6 +30,7 @@ static const struct option opt_long[] = {
 	{ "verbose", no_argument, NULL, 'v' },
 	{ "pid", required_argument, NULL, 'p' },
 	{ "cmd", required_argument, NULL, 'c' },
+	{ "follow", no_argument, NULL, OPT_FOLLOW },
 	{ "output", required_argument, NULL, 'o' },
 	{ "quiet", no_argument, NULL, 'q' },
 	{ "warnings", no_argument, NULL, 'k' },
@@ -82,6 +83,7 @@ void opt_usage(int fd)
 		"    FILE, -            run the program of this file, of standard input\n"
 		"    -c, --cmd CMD      start CMD when everything is attached, trace it, end with it\n"
 		"    -p, --pid PID      trace this process only, end with it\n"
+		"    --follow           with -p and -c: trace their children, too, and end with the last of them\n"
 		"    -o, --output FILE  write the output to FILE\n"
 		"    -f FORMAT          text (default), json, csv (rows of tables), folded (stacks for flame graphs),\n"
 		"                       svg (a flame graph of stacks, a heat map of histograms)\n"
@@ -302,6 +304,7 @@ static int opt_one(struct opt *o, int c, char **argv)
 		s->max_cost = (uint32_t)(pct * 10 + 0.5);
 		return 0;
 	}
+	case OPT_FOLLOW: s->follow = true; return 0;
 	case OPT_LIVE: s->screen_fd = 1; return 0;
 	case OPT_UNWIND:
 		vec_push(o->arena, &o->settings, ((struct session_setting){ "unwind", optarg }));
@@ -443,6 +446,8 @@ static int opt_finish(struct opt *o)
 	struct session_options *s = &o->session;
 	if (s->cmd && s->pid)
 		return opt_fail("USAGE: Cannot use both -c and -p.");
+	if (o->session.follow && !o->session.pid && !o->session.cmd)
+		return opt_fail("USAGE: --follow needs -p or -c: whose children?");
 	if (s->runtime_warnings && s->no_warnings)
 		return opt_fail("USAGE: -k, --warnings conflicts with --no-warnings");
 	if (s->screen_fd >= 0 && (s->json || s->csv || s->folded || o->output))

@@ -315,11 +315,17 @@ static void lower_entry_tests(struct lower *l, uint32_t leave)
 		ir_br(LB, ir_bin(LB, OP_NE, object, ir_const(LB, 0)), go, leave);
 		ir_at(LB, go);
 	}
-	if (l->o->pid_filter && l->cl->uses_pid_filter) {
-		uint32_t go = func_block(f);
+	/* Probes in user programs are bound to the process by the kernel, but not to its children. */
+	bool user = p == PROV_UPROBE || p == PROV_URETPROBE || p == PROV_USDT;
+	if (l->o->pid_filter && (l->cl->uses_pid_filter || (user && l->o->follow))) {
+		uint32_t go = func_block(f), other = l->o->follow ? func_block(f) : leave;
 		ref tgid = ir_bin(LB, OP_LSHR, lower_pid_tgid(l, false), ir_const(LB, 32));
 		ref want = ir_load(LB, TY_I64, 8, false, lower_header(l, DW_PID), 0);
-		ir_br(LB, ir_bin(LB, OP_EQ, tgid, want), go, leave);
+		ir_br(LB, ir_bin(LB, OP_EQ, tgid, want), go, other);
+		if (l->o->follow) {
+			ir_at(LB, other);
+			lower_follow_test(l, tgid, go, leave);
+		}
 		ir_at(LB, go);
 	}
 }
@@ -553,6 +559,8 @@ int lower_module(struct sema_env *env, const struct sema *s, const struct lower_
 			l->has_exit |= cl->attach.v[k]->count != 0;
 		l->serial &= lower_is_guarded(cl);
 	}
+	if (o->pid_filter && o->follow)
+		lower_follow(l);
 	bool *taken = arena_array(l->a, bool, s->clauses.n);
 	for (int round = 0; round < 3; round++) {
 		for (uint32_t i = 0; i < s->clauses.n; i++) {

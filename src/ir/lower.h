@@ -10,6 +10,7 @@ struct lower_options {
 	uint32_t ncpus;     /* possible CPUs */
 	bool report_reads;  /* -k: failed reads are run-time warnings, too */
 	bool pid_filter;    /* -p or -c: clauses that ask for it keep only DW_PID */
+	bool follow;        /* and their children, and those of these */
 	bool pid_ns;        /* we are not in the initial pid namespace: pid and tid are those of ours */
 	uint64_t ns_dev, ns_ino; /* of ours */
 };

@@ -15,6 +15,7 @@
  *   lower_event.c  records for the reader: printf and its family
  *   lower_kernel.c what only some programs may ask the kernel for
  *   lower_fault.c  failures at run time, by place
+ *   lower_follow.c children of the traced process
  *   lower_group.c  many system-call tracepoints by one raw tracepoint
  *   lower_usdt.c   arguments of static probes; which place of several it is
  *   lower_session.c entry and return of the same functions by one program
@@ -203,6 +204,10 @@ const struct call_chain *lower_called(struct lower *l, const struct node *block)
 void lower_inlined(struct lower *l, struct node *n);              /* the body of a function; its result is in n->a's variable */
 void lower_condition(struct lower *l, struct node *n, uint32_t yes, uint32_t no);
 void lower_count_assignments(struct lower *l, struct node *n);
+
+/* lower_follow.c: children of the traced process */
+void lower_follow(struct lower *l);                               /* the programs that keep account of them */
+void lower_follow_test(struct lower *l, ref tgid, uint32_t go, uint32_t leave); /* of the current process; ends the block */
 
 /* lower_args.c: arguments by name */
 bool lower_is_raw_args(const struct lower *l);                    /* each is a word: of the context, or a register */

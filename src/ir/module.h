@@ -53,6 +53,7 @@ enum cpu_word {
 	CW_STACK,     /* stacks that could not be walked, or not be kept: their map is full */
 	CW_UNWIND,    /* user stacks walked by frame pointers because a file's unwind table was not there yet */
 	CW_CUT,       /* user stacks cut short: their memory could not be read */
+	CW_FOLLOW,    /* children of traced processes that are not traced: the map of them is full */
 	CW_SENT,      /* bytes given to the ring, for batching wake-ups (not a loss) */
 	CW_COUNT = 16
 };
@@ -165,6 +166,7 @@ struct module {
 	uint32_t scratch_off, scratch_size; /* in the block; one slot's size (multiple of 64); 0 = none used */
 	uint32_t data_size;
 	uint32_t max_strlen;
+	uint32_t follow_map;      /* processes that are traced as children of one, by number (of the initial namespace); 0: there is none */
 	const char *license;
 };
 

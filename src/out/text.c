@@ -14,6 +14,7 @@ const char *const out_loss_name[LOSS_COUNT] = {
 	[LOSS_ATTACH] = "not_attached",
 	[LOSS_DIV] = "divisions_by_zero",  [LOSS_BOUNDS] = "out_of_bounds",
 	[LOSS_LOOP] = "loops_cut",	   [LOSS_STACK] = "stacks",
+	[LOSS_FOLLOW] = "children_not_traced",
 	[LOSS_UNWIND] = "unwind_tables_missing", [LOSS_CUT] = "stacks_cut",
 };
 
@@ -164,6 +165,8 @@ static const struct {
 			 "stacks were lost: they could not be walked, or there were too many different ones (raise max_map_keys)" },
 	[LOSS_UNWIND] = { "user stack was walked by frame pointers, for a program or library had just been met: frames may be missing",
 			  "user stacks were walked by frame pointers, for programs or libraries had just been met: frames may be missing" },
+	[LOSS_FOLLOW] = { "child process was not traced: there were too many at once (--follow: raise max_map_keys)",
+			  "child processes were not traced: there were too many at once (--follow: raise max_map_keys)" },
 	[LOSS_CUT] = { "user stack ends early: memory of the process could not be read",
 		       "user stacks end early: memory of the process could not be read" },
 };

@@ -394,7 +394,7 @@ static void attach_link(struct attaching *x, const struct plan_step *s, uint32_t
 		vec_push(x->a, &x->ret->iter_links, link);
 	else
 		vec_push(x->a, &x->ret->links, link);
-	x->ret->n_probes++;
+	x->ret->n_probes += !ap->is_ours;
 }
 
 static bool attach_is_backwards(enum provider_id p)

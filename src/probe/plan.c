@@ -111,7 +111,8 @@ static void plan_program(struct arena *a, struct facts *f, const struct module *
 		break;
 	case PROV_RAWTRACEPOINT:
 		s->how = p->prog_type == BPF_PROG_TYPE_TRACING ? AM_TRACING_LINK : AM_RAW_LINK;
-		s->why = s->how == AM_TRACING_LINK ? "arguments with their types: the kernel follows pointers for us" : "no types for it in this kernel";
+		s->why = m->attaches.v[p->attach.v[0]]->is_ours ? "--follow: which processes are children of traced ones" :
+			 s->how == AM_TRACING_LINK ? "arguments with their types: the kernel follows pointers for us" : "no types for it in this kernel";
 		break;
 	case PROV_ITER:
 		s->how = AM_ITER;

@@ -168,7 +168,7 @@ int session_compile(struct session *s, struct buf *dump)
 	if (s->o->list || (want && want < DUMP_IR))
 		return 0;
 
-	struct lower_options lo = { .ncpus = s->ncpus, .report_reads = s->o->runtime_warnings, .pid_filter = s->pid != 0,
+	struct lower_options lo = { .ncpus = s->ncpus, .report_reads = s->o->runtime_warnings, .pid_filter = s->pid != 0, .follow = s->o->follow,
 				    .pid_ns = s->ns_ino != 0, .ns_dev = s->ns_dev, .ns_ino = s->ns_ino };
 	if (lower_module(&s->env, &s->sema, &lo, &s->module) || s->diags.n_errors)
 		return -1;

@@ -9,6 +9,10 @@ static void explain_source(struct session *s, struct span span, struct buf *out)
 {
 	const struct source *src;
 	uint32_t line, col;
+	if (span.hi == 0) {
+		buf_adds(out, "--follow\n");
+		return;
+	}
 	if (!diag_locate(&s->diags, span.lo, &src, &line, &col))
 		return;
 	const char *p = src->text.s + (span.lo - src->base) - (col - 1), *end = src->text.s + src->text.len;

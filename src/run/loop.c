@@ -118,7 +118,7 @@ static void loop_woken(struct session *s, const struct epoll_event *ev)
 	case WAKE_EVENTS:
 		break; /* the rings are emptied after every wait */
 	case WAKE_PROCESS:
-		s->stopping = true;
+		s->stopping |= !follow_next(s);
 		break;
 	case WAKE_SIGNAL:
 		loop_signals(s);

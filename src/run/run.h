@@ -131,6 +131,10 @@ void sample_take(struct session *s); /* a look, now */
 void sample_clear(struct session *s, uint32_t map); /* before the map is cleared */
 void sample_close(struct session *s);
 
+/* -- follow.c: --follow -- */
+void follow_seed(struct session *s); /* when everything is attached: the children that are there already */
+bool follow_next(struct session *s); /* the process that we waited for has ended: wait for another; false: that was the last */
+
 /* -- the session -- */
 enum session_place { /* what a wait was woken by */
 	WAKE_CONTROL, WAKE_EVENTS, WAKE_PROCESS, WAKE_SIGNAL, WAKE_OUTPUT, WAKE_ITER, WAKE_COST, WAKE_MMAP, WAKE_SAMPLE

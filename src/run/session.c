@@ -197,10 +197,10 @@ static int session_attach(struct session *s)
 	s->mmaps = s->procs ? mmaps_open(s) : NULL; /* before the first stack */
 	if ((err = unwind_open(s)))
 		return session_refused(s, "Cannot make the unwind tables", err);
-	err = probe_attach(&s->arena, s->kern, &s->module, &s->plan, s->prog_fds, s->pid, session_interrupted, NULL, &s->attached);
+	err = probe_attach(&s->arena, s->kern, &s->module, &s->plan, s->prog_fds, s->o->follow ? 0 : s->pid, session_interrupted, NULL, &s->attached);
 	if (err == -EINTR) {
 		diag_add(&s->diags, D_SYSTEM, (struct span){ 0 }, "Interrupted while attaching",
-			 arena_printf(&s->arena, "%u of %u probes were attached", s->attached.n_probes, s->module.attaches.n));
+			 arena_printf(&s->arena, "%u of %u probes were attached", s->attached.n_probes, s->sema.attaches.n));
 		session_report(s);
 		s->status = 1;
 		return err;
@@ -210,6 +210,7 @@ static int session_attach(struct session *s)
 		return err;
 	if (s->attached.iter_links.n && (err = iter_start(&s->iter, s->attached.iter_links.v, s->attached.iter_links.n)))
 		return session_refused(s, "Cannot read the iterators", err);
+	follow_seed(s);
 	if (s->child.pid > 0 && (err = child_release(&s->child))) {
 		diag_add(&s->diags, D_CHILD, (struct span){ 0 },
 			 arena_printf(&s->arena, "'%s' cannot be executed (%s)", s->o->cmd, strerror(-err)));

@@ -49,6 +49,7 @@ struct session_options {
 	bool notify;                /* a line on stdout when everything is attached, for test drivers of other tracers */
 	int pid;                    /* -p, or 0 */
 	const char *cmd;            /* -c, or NULL */
+	bool follow;                /* --follow: their children, too */
 	int out_fd, err_fd;         /* results; messages */
 	int ready_fd;               /* gets a line when everything is attached, and is closed; -1: none */
 	enum session_buffering buffering;

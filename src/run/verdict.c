@@ -42,7 +42,7 @@ void verdict_print(struct session *s)
 	static const uint8_t words[LOSS_COUNT] = {
 		[LOSS_RING] = CW_RING_FULL, [LOSS_MAP] = CW_MAP_FULL, [LOSS_USER] = CW_USER_READ, [LOSS_KERNEL] = CW_KERN_READ,
 		[LOSS_SKIP] = CW_SKIP, [LOSS_DIV] = CW_DIV_ZERO, [LOSS_BOUNDS] = CW_OOB, [LOSS_LOOP] = CW_LOOP,
-		[LOSS_STACK] = CW_STACK, [LOSS_UNWIND] = CW_UNWIND, [LOSS_CUT] = CW_CUT,
+		[LOSS_STACK] = CW_STACK, [LOSS_UNWIND] = CW_UNWIND, [LOSS_CUT] = CW_CUT, [LOSS_FOLLOW] = CW_FOLLOW,
 	};
 	struct out_verdict v = { 0 };
 	for (int i = 0; i < LOSS_COUNT; i++)

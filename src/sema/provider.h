@@ -66,6 +66,7 @@ struct attach_point {
 	uint32_t root_len;  /* uprobe: how much of `target` is the root of the process's file system */
 	bool many;          /* uprobe: one of those that a pattern matches */
 	const char *args_why, *retval_why; /* why there are no `args`, no `retval` of a known type; NULL: no reason to complain */
+	bool is_ours;       /* not of the program: --follow's */
 	bool in_module;     /* kernel function: `target` is the module */
 	uint8_t want;       /* enum attach_want */
 	const char *why;    /* kernel function: why it is fentry, or why not; NULL: not asked */
