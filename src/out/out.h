@@ -137,8 +137,8 @@ enum out_loss {
 	LOSS_LOOP,    /* loops that were cut short by the kernel's bound */
 	LOSS_STACK,   /* stacks that could not be walked or kept */
 	LOSS_UNWIND,  /* user stacks by frame pointers, as an unwind table was not there yet */
-	LOSS_FOLLOW,  /* processes that --follow had no room for */
 	LOSS_CUT,     /* user stacks cut short: unreadable memory */
+	LOSS_FOLLOW,  /* processes that --follow had no room for */
 	LOSS_COUNT
 };
 extern const char *const out_loss_name[LOSS_COUNT]; /* "ring_full", ...: names in JSON and in docs */

@@ -263,7 +263,8 @@ static void verdict(void)
 	     "sonde: 2 loops were cut short: the kernel bounds how long a loop may run\n"
 	     "sonde: 2 stacks were lost: they could not be walked, or there were too many different ones (raise max_map_keys)\n"
 	     "sonde: 2 user stacks were walked by frame pointers, for programs or libraries had just been met: frames may be missing\n"
-	     "sonde: 2 user stacks end early: memory of the process could not be read\n");
+	     "sonde: 2 user stacks end early: memory of the process could not be read\n"
+	     "sonde: 2 child processes were not traced: there were too many at once (--follow: raise max_map_keys)\n");
 	v.n[LOSS_MAP] = 84;
 	struct out_verdict unknown = { .n = { [LOSS_SKIP] = 1 }, .skips_unknown = true }, silent = { .skips_unknown = true };
 	t.o.ops->verdict(&t.o, &silent);
@@ -280,7 +281,7 @@ static void verdict(void)
 	take(&j, "everything, JSON",
 	     "{\"type\": \"verdict\", \"data\": {\"ring_full\": 2, \"map_full\": 84, \"user_reads_failed\": 2, "
 	     "\"kernel_reads_failed\": 2, "
-	     "\"skipped\": 2, \"returns_missed\": 2, \"not_attached\": 2, \"divisions_by_zero\": 2, \"out_of_bounds\": 2, \"loops_cut\": 2, \"stacks\": 2, \"unwind_tables_missing\": 2, \"stacks_cut\": 2, \"skips_counted\": true, "
+	     "\"skipped\": 2, \"returns_missed\": 2, \"not_attached\": 2, \"divisions_by_zero\": 2, \"out_of_bounds\": 2, \"loops_cut\": 2, \"stacks\": 2, \"unwind_tables_missing\": 2, \"stacks_cut\": 2, \"children_not_traced\": 2, \"skips_counted\": true, "
 	     "\"attach\": [\"kprobe:x\\u001b: Permission denied\",\"uprobe:y: no such symbol\"]}}\n",
 	     "");
 	stop(&t);
