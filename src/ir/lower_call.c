@@ -467,7 +467,7 @@ void lower_call_into(struct lower *l, struct node *n, struct place dst)
 		lower_kernel_into(l, n, dst);
 		break;
 	case B_USYM:
-		lower_usym_into(l, dst, lower_scalar(l, n->list.v[0]));
+		lower_usym_into(l, dst, lower_scalar(l, n->list.v[0]), ir_const(LB, 0));
 		break;
 	default:
 		lower_error(l, n->span, arena_printf(l->a, "%s()", builtin_info[n->builtin].name));

@@ -718,15 +718,25 @@ static void lower_tuple_into(struct lower *l, struct node *n, struct place dst)
 	}
 }
 
-/* A user symbol is resolved by the reader: address and process (type.h, T_USYM). */
-void lower_usym_into(struct lower *l, struct place dst, ref addr)
+/* A user symbol is resolved by the reader: address and process, or else the function of an attach point, `place` - 1 (type.h, T_USYM). */
+void lower_usym_into(struct lower *l, struct place dst, ref addr, ref place)
 {
 	struct type word = { .kind = T_INT, .size = 8, .align = 8 }, half = { .kind = T_INT, .size = 4, .align = 4 };
 	lower_write(l, dst, &word, addr);
 	ref pid = ir_bin(LB, OP_LSHR, lower_pid_tgid(l, false), ir_const(LB, 32));
 	lower_process(l, pid, ir_const(LB, 0));
 	lower_write(l, lower_at(dst, 8), &half, pid);
-	lower_write(l, lower_at(dst, 12), &half, ir_const(LB, l->attach));
+	lower_write(l, lower_at(dst, 12), &half, place);
+}
+
+/* At the return of a user function kernels before 6.6 do not tell where that was: its attach point does. */
+static void lower_func_into(struct lower *l, struct place dst)
+{
+	struct facts *f = l->env->facts;
+	bool tells = l->cl->provider->id != PROV_URETPROBE || (f && f->ops->has(f, FEAT_UPROBE_MULTI));
+	ref place = tells ? ir_const(LB, 0) : l->attach != ~0u ? ir_const(LB, (int64_t)l->attach + 1) :
+		    ir_bin(LB, OP_ADD, lower_cookie(l), ir_const(LB, 1));
+	lower_usym_into(l, dst, lower_func_ip(l), place);
 }
 
 /* Some kernels (6.1 is one) write the name and its NUL and leave the rest as it was: as part of a key it must be the same every time. */
@@ -766,7 +776,7 @@ void lower_into(struct lower *l, struct node *n, struct place dst)
 		if (n->builtin == B_COMM)
 			lower_comm_into(l, n, dst);
 		else if (n->builtin == B_FUNC)
-			lower_usym_into(l, dst, lower_func_ip(l));
+			lower_func_into(l, dst);
 		else if (n->builtin == B_KSTACK || n->builtin == B_USTACK)
 			lower_stack_into(l, n, dst);
 		else if (lower_has_place(l, n))

@@ -294,7 +294,7 @@ ref lower_find(struct lower *l, struct node *n);
 ref lower_signal_call(struct lower *l, struct node *n);           /* lower_call.c */
 
 /* lower_stack.c */
-void lower_usym_into(struct lower *l, struct place dst, ref addr); /* lower_expr.c */
+void lower_usym_into(struct lower *l, struct place dst, ref addr, ref place); /* lower_expr.c */
 void lower_stack_into(struct lower *l, struct node *n, struct place dst);
 /* Tell the reader of the process, unless it is known and nothing is new about it. */
 void lower_process(struct lower *l, ref pid, ref is_new);

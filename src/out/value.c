@@ -242,6 +242,15 @@ static void val_timestamp(struct val *v, const void *p, uint32_t avail)
 		val_int(v->o, ns, true);
 }
 
+/* The function of an attach point, whose number is given plus 1. */
+static bool val_place(const struct out_env *e, uint64_t place, struct buf *name)
+{
+	const struct attach_point *ap = place && e->module && place <= e->module->attaches.n ? e->module->attaches.v[place - 1] : NULL;
+	if (ap)
+		buf_add(name, ap->func.s, ap->func.len);
+	return ap && ap->func.len;
+}
+
 /* Names that a callback or a table finds for a number; false: there is none. */
 static bool val_lookup(struct val *v, const struct type *t, const void *p, uint32_t avail, struct buf *name)
 {
@@ -251,6 +260,8 @@ static bool val_lookup(struct val *v, const struct type *t, const void *p, uint3
 	case T_KSYM:
 		return x && e->ksym && e->ksym(e->arg, x, name);
 	case T_USYM:
+		if (!x && avail >= 16)
+			return val_place(e, load(at(p, 12), left(avail, 12), 4, false), name);
 		return x && e->usym &&
 		       e->usym(e->arg, x, (uint32_t)load(avail > 8 ? at(p, 8) : p, left(avail, 8), 4, false), name);
 	case T_USERNAME:

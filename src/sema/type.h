@@ -29,7 +29,7 @@ enum type_kind {
 	T_MAC,       /* 6 */
 	T_TIMESTAMP, /* 16: u32 format id (index in module.strings), u32 enum clock_mode, u64 ns */
 	T_KSYM,      /* 8: address */
-	T_USYM,      /* 16: u64 address, u32 pid, u32 probe */
+	T_USYM,      /* 16: u64 address, u32 pid, u32 attach point + 1, which names the function where the address is 0; or 0 */
 	T_USERNAME,  /* 8: uid */
 	T_CGROUP_PATH, /* 16 */
 	T_KSTACK,    /* 8: u64 id (below); depth in count, mode in stack_mode */
