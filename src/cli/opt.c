@@ -438,7 +438,8 @@ static int opt_script(struct opt *o, int argc, char **argv, int at)
 		vec_push(o->arena, &o->named, args.named.v[i]);
 	if (o->tool && !o->session.verbose && !o->session.explain)
 		o->session.quiet = true;
-	return opt_words(o, (int)engine.n - 1, engine.v, opt_short);
+	status = opt_words(o, (int)engine.n - 1, engine.v, opt_short);
+	return status ? status : multi_translate(o, &args);
 }
 
 static int opt_finish(struct opt *o)

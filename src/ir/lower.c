@@ -149,7 +149,7 @@ static bool lower_is_loop(const struct node *n)
 
 static bool lower_is_probe(const struct node *n)
 {
-	return n->kind == N_BUILTIN && n->builtin == B_PROBE;
+	return n->kind == N_BUILTIN && (n->builtin == B_PROBE || n->builtin == B_PROBENAME);
 }
 
 static bool lower_is_argn(const struct node *n)

@@ -176,7 +176,7 @@ ref lower_builtin(struct lower *l, struct node *n)
 		return lower_low32(l, ir_call(LB, TY_I64, H_get_prandom_u32, 0));
 	case B_JIFFIES:
 		return ir_call(LB, TY_I64, H_jiffies64, 0);
-	case B_PROBE:
+	case B_PROBE: case B_PROBENAME:
 		if (l->attach != ~0u)
 			return ir_const(LB, l->m->attaches.v[l->attach]->number);
 		if (l->group)

@@ -660,7 +660,7 @@ static void lower_cast_field(struct lower *l, struct place dst, const struct typ
 	if (lower_is_value(to) && lower_is_value(from))
 		lower_write(l, dst, to, lower_extend(l, lower_read(l, src, from, NULL), to));
 	else if (from->kind == T_PROBE && to->kind == T_STRING)
-		lower_probe_name(l, dst, to->size, lower_read(l, src, from, NULL));
+		lower_probe_name(l, dst, from, to->size, lower_read(l, src, from, NULL));
 	else
 		lower_cast_place(l, dst, to, src, from);
 }
@@ -788,7 +788,7 @@ void lower_into(struct lower *l, struct node *n, struct place dst)
 		if (n->a->kind == N_STRING && n->type->kind == T_STRING) {
 			lower_literal(l, dst, n->type->size, n->a->str);
 		} else if (n->a->type->kind == T_PROBE && n->type->kind == T_STRING) {
-			lower_probe_name(l, dst, n->type->size, lower_scalar(l, n->a));
+			lower_probe_name(l, dst, n->a->type, n->type->size, lower_scalar(l, n->a));
 		} else if (lower_is_value(n->a->type)) { /* an integer as an array of its bytes */
 			ref v = lower_scalar(l, n->a);
 			uint32_t w = n->type->size < 8 ? n->type->size : 8;

@@ -109,7 +109,7 @@ struct lower {
 	bool has_exit;            /* the program calls exit() somewhere */
 	bool serial;              /* no program can run inside another on one CPU: no claims, plain adds */
 	uint32_t zeros_off, log2_off; /* in rodata */
-	uint32_t probe_names;     /* table of the attach points' names in rodata; 0: not there yet */
+	uint32_t probe_names[2];     /* table of the attach points' names in rodata; 0: not there yet */
 	uint32_t names[3];        /* tables of strerror, signal_name, syscall_name in rodata; 0: not there yet */
 	uint32_t zeros_size;
 	uint32_t globals_top;
@@ -285,7 +285,7 @@ enum where lower_arg_where(struct lower *l, const struct node *n, ref ptr);
 /* lower_text.c */
 bool lower_is_name(const struct node *n);                         /* strerror() and its like */
 struct place lower_name_place(struct lower *l, struct node *n);
-void lower_probe_name(struct lower *l, struct place dst, uint32_t size, ref index); /* of an attach point, as a string */
+void lower_probe_name(struct lower *l, struct place dst, const struct type *t, uint32_t size, ref index); /* of an attach point, as a string */
 ref lower_strstr(struct lower *l, struct node *n);
 ref lower_memcmp(struct lower *l, struct node *n);
 void lower_concat_into(struct lower *l, struct node *n, struct place dst);

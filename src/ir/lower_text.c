@@ -110,7 +110,7 @@ struct place lower_name_place(struct lower *l, struct node *n)
 }
 
 /* The name of an attach point: a row of a table, too, where `probe` must be a string because other values of the map or variable are. */
-void lower_probe_name(struct lower *l, struct place dst, uint32_t size, ref index)
+void lower_probe_name(struct lower *l, struct place dst, const struct type *t, uint32_t size, ref index)
 {
 	const struct sema *s = l->s;
 	struct func *f = l->b.f;
@@ -118,11 +118,14 @@ void lower_probe_name(struct lower *l, struct place dst, uint32_t size, ref inde
 	for (uint32_t i = 0; i < n; i++)
 		while (s->attaches.v[i]->name.len + 1 > row)
 			row += 8;
-	if (!l->probe_names) {
-		char *t = arena_alloc(l->a, (size_t)(n + 1) * row);
-		for (uint32_t i = 0; i < n; i++)
-			memcpy(t + (size_t)i * row, s->attaches.v[i]->name.s, s->attaches.v[i]->name.len);
-		l->probe_names = lower_rodata_off(l, t, (n + 1) * row);
+	uint32_t *names = &l->probe_names[t->brief];
+	if (!*names) {
+		char *text = arena_alloc(l->a, (size_t)(n + 1) * row);
+		for (uint32_t i = 0; i < n; i++) {
+			struct str name = type_probe_name(t, s->attaches.v[i]->name);
+			memcpy(text + (size_t)i * row, name.s, name.len);
+		}
+		*names = lower_rodata_off(l, text, (n + 1) * row);
 	}
 	ir_setvar(LB, v, ir_const(LB, n)); /* the last row is empty */
 	ir_br(LB, ir_bin(LB, OP_ULT, index, ir_const(LB, n)), known, join);
@@ -131,7 +134,7 @@ void lower_probe_name(struct lower *l, struct place dst, uint32_t size, ref inde
 	ir_jmp(LB, join);
 	ir_at(LB, join);
 	ref off = ir_bin(LB, OP_MUL, ir_getvar(LB, v), ir_const(LB, row));
-	struct place src = { .base = ir_addptr(LB, ir_mapval(LB, 0, REGION(RG_RODATA, l->probe_names)), off), .where = W_MEM, .align = 8,
+	struct place src = { .base = ir_addptr(LB, ir_mapval(LB, 0, REGION(RG_RODATA, *names)), off), .where = W_MEM, .align = 8,
 			     .constant = true };
 	lower_string_copy(l, dst, size, src, row);
 }

@@ -310,14 +310,29 @@ static void table_line(struct out *o, const struct table_layout *l, const char *
 		layout_line(l, text, end, &o->buf);
 }
 
+/* Does the header that these columns want stand above already? Other formats may show the same. */
+static bool table_is_headed(struct out *o, struct str fmt, const struct table_layout *l)
+{
+	struct out shown = { .form = o->form }, wanted = { .form = o->form };
+	struct table_layout last;
+	if (!o->table.header.s || str_eq(o->table.header, fmt))
+		return o->table.header.s;
+	layout_make(o->table.header, &last);
+	table_line(&shown, &last, NULL, NULL);
+	table_line(&wanted, l, NULL, NULL);
+	bool same = shown.buf.len == wanted.buf.len && !shown.buf.oom && !wanted.buf.oom && !memcmp(shown.buf.s, wanted.buf.s, shown.buf.len);
+	buf_fini(&shown.buf);
+	buf_fini(&wanted.buf);
+	return same;
+}
+
 void table_text_row(struct out *o, const struct event *ev, const void *p, uint32_t len)
 {
 	struct table_layout l;
 	layout_make(ev->fmt, &l);
-	if (!o->table.header.s || !str_eq(o->table.header, ev->fmt)) {
-		o->table.header = ev->fmt;
+	if (!table_is_headed(o, ev->fmt, &l))
 		table_line(o, &l, NULL, NULL);
-	}
+	o->table.header = ev->fmt;
 	if (p) {
 		struct out_cells cells = { 0 };
 		out_cells(o->env, ev, 0, p, len, o->form, &cells);

@@ -270,12 +270,14 @@ static bool val_lookup(struct val *v, const struct type *t, const void *p, uint3
 		x = word(p, avail, 0); /* number of a string, or -1 */
 		return e->cgroup_path && e->cgroup_path(e->arg, word(p, avail, 1),
 							e->module && x < e->module->strings.n ? e->module->strings.v[x] : STR(""), name);
-	case T_PROBE:
+	case T_PROBE: {
 		x = load(p, avail, 4, false);
 		if (!e->module || x >= e->module->attaches.n || !e->module->attaches.v[x])
 			return false;
-		buf_add(name, e->module->attaches.v[x]->name.s, e->module->attaches.v[x]->name.len);
+		struct str s = type_probe_name(t, e->module->attaches.v[x]->name);
+		buf_add(name, s.s, s.len);
 		return true;
+	}
 	default:
 		return false;
 	}

@@ -166,9 +166,22 @@ static int session_judge_attach(struct session *s, int err)
 	return bad ? -EINVAL : 0;
 }
 
+static void session_announce(struct session *s)
+{
+	const struct session_options *o = s->o;
+	uint32_t n = s->attached.n_probes, others = o->attached_others & INT32_MAX;
+	if (!o->attached_before || o->json || o->csv)
+		return;
+	n = (n > others ? n - others : 0) >> (o->attached_others >> 31);
+	buf_clear(&s->text);
+	buf_addf(&s->text, "%s%u%s", o->attached_before, n, o->attached_after);
+	s->out.ops->text(&s->out, OUT_PRINTF, s->text.s, s->text.len);
+}
+
 static void session_ready(struct session *s)
 {
 	s->out.ops->attached(&s->out, s->attached.n_probes);
+	session_announce(s);
 	event_header(s);
 	if (s->o->buffering != SESSION_FULL)
 		out_flush(&s->out);

@@ -228,7 +228,7 @@ struct type *sema_cast(struct sema_ctx *c, struct node **pn)
 			SERR(c, D_CAST, n->span, type_str(c->a, from), type_str(c->a, t));
 		return sema_basic(c, SB_ERROR);
 	}
-	if (type_eq(from, r) && !from->flexible && !sema_is_literal(n->a) && r->kind != T_PTR)
+	if (type_eq(from, r) && !from->flexible && !sema_is_literal(n->a) && r->kind != T_PTR && !c->s->config.generated)
 		SERR(c, D_CAST_UNNECESSARY, n->span, type_str(c->a, r));
 	if (r->kind == T_ARRAY && n->a->kind == N_INT)
 		sema_coerce(c, &n->a, sema_int(c, 8, false));

@@ -34,6 +34,7 @@ static const struct {
 	{ "unstable_dw_ustack", CFG_UNSTABLE, offsetof(struct sema_config, unstable_dw_ustack) },
 	{ "unstable_import_statement", CFG_UNSTABLE, offsetof(struct sema_config, unstable_import_statement) },
 	{ "show_debug_info", CFG_BOOL, offsetof(struct sema_config, show_debug_info) },
+	{ "generated", CFG_BOOL, offsetof(struct sema_config, generated) },
 	{ "use_blazesym", CFG_BOOL, offsetof(struct sema_config, use_blazesym) },
 	{ "cache_user_symbols", CFG_CACHE, 0 },
 	{ "symbol_source", CFG_DEPRECATED, 0 }, { "max_type_res_iterations", CFG_DEPRECATED, 0 },

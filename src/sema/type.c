@@ -300,3 +300,19 @@ const char *type_str(struct arena *a, const struct type *t)
 	buf_fini(&b);
 	return s;
 }
+
+struct str type_probe_name(const struct type *t, struct str name)
+{
+	static const char *const events[] = { "tracepoint:", "rawtracepoint:" };
+	if (!t->brief)
+		return name;
+	for (size_t i = 0; i < sizeof(events) / sizeof(*events); i++) {
+		uint32_t n = (uint32_t)strlen(events[i]);
+		if (name.len > n && !memcmp(name.s, events[i], n))
+			return (struct str){ name.s + n, name.len - n };
+	}
+	uint32_t at = name.len;
+	while (at && name.s[at - 1] != ':')
+		at--;
+	return at < name.len ? (struct str){ name.s + at, name.len - at } : name;
+}

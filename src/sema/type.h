@@ -84,6 +84,7 @@ struct type {
 	enum addr_space as; /* T_PTR: where the pointee lives; T_STRUCT/T_ARRAY values in place: where they live */
 	struct type *elem;  /* T_PTR, T_ARRAY */
 	uint32_t count;     /* T_ARRAY; stacks: depth; T_PROBE: room for the longest name, with its NUL */
+	bool brief;         /* T_PROBE: shown by the last part of its name */
 	struct str name;    /* T_STRUCT, T_ENUM, typedef'd anonymous ones: "struct task_struct", "enum x" without the keyword */
 	VEC(struct field) fields; /* T_TUPLE, T_RECORD, T_STRUCT (after completion) */
 	VEC(struct enum_value) values; /* T_ENUM (after completion) */
@@ -103,6 +104,8 @@ struct type {
  * TSERIES: agg.max buckets of three words: value, meta, epoch = sw_tai / agg.step; agg.bits = enum tseries_mode. meta is 0 when the
  * bucket is unset; for the average the count; for the last value when it came. */
 enum tseries_mode { TS_LAST, TS_AVG, TS_MAX, TS_MIN, TS_SUM };
+/* What of an attach point's name a value of type T_PROBE shows. */
+struct str type_probe_name(const struct type *t, struct str name);
 uint32_t type_agg_size(const struct type *t); /* bytes per CPU */
 uint32_t type_agg_buckets(const struct type *t);
 

@@ -193,9 +193,10 @@ static struct type *value_walk(struct sema_ctx *c, struct node *n, const char *v
 }
 
 /* A number until it meets a string: then it needs room for the longest name that it may stand for. */
-static struct type *value_probe(struct sema_ctx *c)
+static struct type *value_probe(struct sema_ctx *c, bool brief)
 {
 	struct type *t = type_new(c->a, T_PROBE, 4, 4);
+	t->brief = brief;
 	for (uint32_t i = 0; i < c->s->attaches.n; i++)
 		if (c->s->attaches.v[i]->name.len + 1 > t->count)
 			t->count = c->s->attaches.v[i]->name.len + 1;
@@ -272,7 +273,9 @@ struct type *sema_builtin_value(struct sema_ctx *c, struct node *n)
 	case B_CURTASK:
 		return value_task(c);
 	case B_PROBE:
-		return value_probe(c);
+		return value_probe(c, false);
+	case B_PROBENAME:
+		return value_probe(c, true);
 	case B_KSTACK:
 	case B_USTACK:
 		return sema_stack(c, n->builtin == B_USTACK, STACK_DEFAULT, c->s->config.stack_mode);

@@ -1,0 +1,450 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Expressions of C, as they stand in probe specifications, to expressions of our language. The two share operators, literals, member
+ * walks and casts; what differs is replaced word by word: names of types, of parameters and registers, of a few functions and macros. Reading
+ * kernel or user memory on the way is the compiler's affair.
+ */
+#include <string.h>
+
+#include "cli/spec.h"
+
+enum { DEPTH_MAX = 64 };
+
+struct out_text { /* what is written */
+	struct buf b;
+	struct str e; /* what is read */
+	uint32_t at;
+};
+
+static bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+static bool is_letter(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '$';
+}
+
+static struct str word_at(struct str s, uint32_t at)
+{
+	uint32_t n = 0;
+	while (at + n < s.len && (is_letter(s.s[at + n]) || is_digit(s.s[at + n])))
+		n++;
+	return (struct str){ s.s + at, n };
+}
+
+static const char *fail(struct cexpr *c, const char *fmt, struct str what)
+{
+	if (!c->error)
+		c->error = arena_printf(c->arena, "%s: \"%.*s\"", fmt, STR_FMT(what));
+	return NULL;
+}
+
+/* -- types -- */
+
+static const struct ctype {
+	const char *name, *ours;
+} ctypes[] = {
+	{ "u8", "uint8" }, { "u16", "uint16" }, { "u32", "uint32" }, { "u64", "uint64" }, { "s8", "int8" }, { "s16", "int16" }, { "s32", "int32" },
+	{ "s64", "int64" }, { "__u8", "uint8" }, { "__u16", "uint16" }, { "__u32", "uint32" }, { "__u64", "uint64" }, { "__s8", "int8" },
+	{ "__s16", "int16" }, { "__s32", "int32" }, { "__s64", "int64" }, { "__be16", "uint16" }, { "__be32", "uint32" }, { "__be64", "uint64" },
+	{ "uint8_t", "uint8" }, { "uint16_t", "uint16" }, { "uint32_t", "uint32" }, { "uint64_t", "uint64" }, { "int8_t", "int8" },
+	{ "int16_t", "int16" }, { "int32_t", "int32" }, { "int64_t", "int64" }, { "uintptr_t", "uint64" }, { "size_t", "uint64" }, { "ssize_t", "int64" },
+	{ "pid_t", "int32" }, { "uid_t", "uint32" }, { "gid_t", "uint32" }, { "loff_t", "int64" }, { "off_t", "int64" }, { "gfp_t", "uint32" },
+	{ "umode_t", "uint16" }, { "mode_t", "uint32" }, { "sector_t", "uint64" }, { "dev_t", "uint32" }, { "bool", "bool" }, { "_Bool", "bool" },
+	{ "time_t", "int64" }, { "void", "void" },
+};
+
+static bool is_qualifier(struct str w)
+{
+	return str_is(w, "const") || str_is(w, "volatile") || str_is(w, "restrict") || str_is(w, "__user") || str_is(w, "__restrict");
+}
+
+const char *cexpr_type(struct arena *a, struct str type)
+{
+	unsigned longs = 0, stars = 0;
+	bool is_unsigned = false, plain = false, is_char = false, is_short = false;
+	const char *base = NULL;
+	for (uint32_t i = 0; i < type.len;) {
+		struct str w = word_at(type, i);
+		if (!w.len) {
+			if (type.s[i] == '*')
+				stars++;
+			else if (type.s[i] != ' ' && type.s[i] != '\t')
+				return NULL;
+			i++;
+			continue;
+		}
+		i += w.len;
+		if (is_qualifier(w))
+			continue;
+		if (str_is(w, "unsigned")) {
+			is_unsigned = plain = true;
+		} else if (str_is(w, "signed") || str_is(w, "int")) {
+			plain = true;
+		} else if (str_is(w, "long")) {
+			plain = true;
+			longs++;
+		} else if (str_is(w, "short")) {
+			plain = is_short = true;
+		} else if (str_is(w, "char")) {
+			plain = is_char = true;
+		} else if (str_is(w, "struct") || str_is(w, "union") || str_is(w, "enum")) {
+			while (i < type.len && type.s[i] == ' ')
+				i++;
+			struct str tag = word_at(type, i);
+			if (!tag.len || base)
+				return NULL;
+			i += tag.len;
+			base = arena_printf(a, "%.*s %.*s", STR_FMT(w), STR_FMT(tag));
+		} else if (!base && !plain) {
+			for (size_t k = 0; k < sizeof(ctypes) / sizeof(*ctypes) && !base; k++)
+				if (str_is(w, ctypes[k].name))
+					base = ctypes[k].ours;
+			if (!base)
+				base = arena_strndup(a, w.s, w.len); /* a typedef: the compiler knows it or says so */
+		} else {
+			return NULL;
+		}
+	}
+	if (plain) {
+		unsigned bits = is_char ? 8 : is_short ? 16 : longs ? 64 : 32;
+		base = arena_printf(a, "%s%u", is_unsigned ? "uint" : "int", bits);
+	}
+	if (!base || (!stars && !strcmp(base, "void")))
+		return NULL;
+	return arena_printf(a, "%s%s%.*s", base, stars ? " " : "", stars > 4 ? 4 : (int)stars, "****");
+}
+
+bool cexpr_is_string(struct str type)
+{
+	unsigned stars = 0;
+	bool is_char = false;
+	for (uint32_t i = 0; i < type.len;) {
+		struct str w = word_at(type, i);
+		if (!w.len) {
+			stars += type.s[i++] == '*';
+			continue;
+		}
+		i += w.len;
+		if (str_is(w, "char"))
+			is_char = true;
+		else if (!is_qualifier(w) && !str_is(w, "unsigned") && !str_is(w, "signed"))
+			return false;
+	}
+	return is_char && stars == 1;
+}
+
+/* Are these words, to the closing parenthesis, a type? Its text. */
+static bool is_cast(struct str e, uint32_t at, struct str *ret)
+{
+	uint32_t i = at, words = 0;
+	bool sure = false, star = false;
+	for (;;) {
+		while (i < e.len && e.s[i] == ' ')
+			i++;
+		if (i >= e.len)
+			return false;
+		if (e.s[i] == ')')
+			break;
+		if (e.s[i] == '*' && words) {
+			star = true;
+			i++;
+			continue;
+		}
+		struct str w = word_at(e, i);
+		if (!w.len || !is_letter(*w.s) || *w.s == '$' || star)
+			return false;
+		if (is_qualifier(w) || str_is(w, "struct") || str_is(w, "union") || str_is(w, "enum") || str_is(w, "unsigned") || str_is(w, "signed") ||
+		    str_is(w, "int") || str_is(w, "long") || str_is(w, "short") || str_is(w, "char"))
+			sure = true;
+		for (size_t k = 0; k < sizeof(ctypes) / sizeof(*ctypes); k++)
+			sure |= str_is(w, ctypes[k].name);
+		words++;
+		i += w.len;
+	}
+	*ret = (struct str){ e.s + at, i - at };
+	return words && (sure || star);
+}
+
+/* -- names -- */
+
+/* Macros of the kernel's and the C library's headers that no type information has. */
+static const struct { const char *name; int64_t value; } constants[] = {
+	{ "NULL", 0 }, { "AF_UNSPEC", 0 }, { "AF_UNIX", 1 }, { "AF_INET", 2 }, { "AF_INET6", 10 }, { "AF_NETLINK", 16 }, { "AF_PACKET", 17 },
+	{ "PF_INET", 2 }, { "PF_INET6", 10 }, { "SOL_SOCKET", 1 }, { "SOL_IP", 0 }, { "SOL_TCP", 6 }, { "IPPROTO_TCP", 6 }, { "IPPROTO_UDP", 17 },
+	{ "IPPROTO_IP", 0 }, { "IPPROTO_IPV6", 41 }, { "IPPROTO_ICMP", 1 }, { "O_RDONLY", 0 }, { "O_WRONLY", 1 }, { "O_RDWR", 2 }, { "O_ACCMODE", 3 },
+	{ "O_CREAT", 0100 }, { "O_EXCL", 0200 }, { "O_TRUNC", 01000 }, { "O_APPEND", 02000 }, { "O_NONBLOCK", 04000 }, { "O_DIRECT", 040000 },
+	{ "O_DIRECTORY", 0200000 }, { "O_CLOEXEC", 02000000 }, { "S_IFMT", 0170000 }, { "S_IFDIR", 0040000 }, { "S_IFREG", 0100000 },
+	{ "S_IFLNK", 0120000 }, { "PF_EXITING", 4 }, { "PF_KTHREAD", 0x200000 }, { "PAGE_SIZE", 4096 }, { "EPERM", 1 }, { "ENOENT", 2 }, { "EINTR", 4 },
+	{ "EIO", 5 }, { "EAGAIN", 11 }, { "ENOMEM", 12 }, { "EACCES", 13 }, { "EFAULT", 14 }, { "EBUSY", 16 }, { "EEXIST", 17 }, { "EINVAL", 22 },
+	{ "PROT_READ", 1 }, { "PROT_WRITE", 2 }, { "PROT_EXEC", 4 }, { "SIGKILL", 9 }, { "SIGTERM", 15 }, { "SIGSEGV", 11 }, { "SIGCHLD", 17 },
+};
+
+static const char *param_text(struct cexpr *c, uint32_t i, struct str type)
+{
+	const struct spec *s = c->spec;
+	const char *value = s->syscall && s->kind == SPEC_ENTRY && i < s->syscall_args.n ? arena_printf(c->arena, "args.%s", s->syscall_args.v[i])
+											  : arena_printf(c->arena, "arg%u", i);
+	const char *cast = cexpr_is_string(type) ? NULL : cexpr_type(c->arena, type);
+	return cast ? arena_printf(c->arena, "((%s)%s)", cast, value) : value;
+}
+
+static bool is_shout(struct str w)
+{
+	for (uint32_t i = 0; i < w.len; i++)
+		if (w.s[i] >= 'a' && w.s[i] <= 'z')
+			return false;
+	return true;
+}
+
+/* What a name means that stands alone: not behind a dot or an arrow, not before a parenthesis. */
+static const char *name_text(struct cexpr *c, struct str w)
+{
+	static const struct ctype own[] = {
+		{ "$uid", "uid" }, { "$gid", "gid" }, { "$pid", "tid" }, { "$tgid", "pid" }, { "$cpu", "cpu" }, { "$task", "((struct task_struct *)curtask)" },
+		{ "$PID", "pid" }, { "$COMM", "comm" }, { "true", "true" }, { "false", "false" }, { "ctx", "ctx" }, { "sizeof", "sizeof" },
+	};
+	const struct spec *s = c->spec;
+	const char *t = c->other ? c->other(c->arg, w) : NULL;
+	if (t)
+		return t;
+	for (size_t i = 0; i < sizeof(own) / sizeof(*own); i++)
+		if (str_is(w, own[i].name))
+			return own[i].ours;
+	if (str_is(w, "retval") || str_is(w, "$retval")) {
+		if (s->kind != SPEC_RETURN || c->at_entry)
+			return fail(c, "there is no result where the function begins", w);
+		return s->syscall ? "args.ret" : "retval";
+	}
+	if (*w.s == '$')
+		return fail(c, "this name means nothing", w);
+	for (uint32_t i = 0; i < s->params.n; i++)
+		if (str_eq(w, s->params.v[i].name)) {
+			if (s->kind == SPEC_RETURN && !c->at_entry)
+				return fail(c, "parameters are gone when the function returns", w);
+			return param_text(c, i, s->params.v[i].type);
+		}
+	if (w.len == 4 && !memcmp(w.s, "arg", 3) && w.s[3] >= '1' && w.s[3] <= '9') {
+		uint32_t n = (uint32_t)(w.s[3] - '1');
+		if (s->syscall && n >= s->syscall_args.n)
+			return fail(c, "the system call has no such argument", w);
+		return param_text(c, n, STR(""));
+	}
+	for (size_t i = 0; i < sizeof(constants) / sizeof(*constants); i++)
+		if (str_is(w, constants[i].name))
+			return arena_printf(c->arena, "%lld", (long long)constants[i].value);
+	if (is_shout(w) || s->kind > SPEC_RETURN || str_is(w, "args"))
+		return arena_strndup(c->arena, w.s, w.len); /* an enumerator */
+	return arena_printf(c->arena, "args.%.*s", STR_FMT(w)); /* a parameter that type or debug information names */
+}
+
+/* -- calls -- */
+
+static uint32_t literal_bytes(struct str s)
+{
+	uint32_t n = 0;
+	for (uint32_t i = 0; i < s.len; i++, n++) {
+		if (s.s[i] != '\\' || i + 1 >= s.len)
+			continue;
+		i++;
+		if (s.s[i] == 'x') {
+			for (int k = 0; k < 2 && i + 1 < s.len && strchr("0123456789abcdefABCDEF", s.s[i + 1]); k++)
+				i++;
+		} else {
+			for (int k = 0; k < 2 && s.s[i] >= '0' && s.s[i] <= '7' && i + 1 < s.len && s.s[i + 1] >= '0' && s.s[i + 1] <= '7'; k++)
+				i++;
+		}
+	}
+	return n;
+}
+
+static const char *call_text(struct cexpr *c, struct str name, struct str args)
+{
+	static const struct ctype own[] = {
+		{ "bpf_ktime_get_ns", "nsecs" }, { "bpf_get_current_pid_tgid", "(((uint64)pid << 32) | (uint64)tid)" }, { "bpf_get_smp_processor_id", "cpu" },
+		{ "bpf_get_prandom_u32", "rand" }, { "bpf_get_current_uid_gid", "(((uint64)gid << 32) | (uint64)uid)" },
+		{ "bpf_get_current_cgroup_id", "cgroup" }, { "bpf_get_current_task", "curtask" },
+	};
+	struct spec_parts p = { 0 };
+	const char *t = c->call ? c->call(c->arg, name, args) : NULL;
+	if (t || c->error)
+		return t;
+	spec_split(c->arena, args, ',', &p);
+	for (size_t i = 0; i < sizeof(own) / sizeof(*own); i++)
+		if (str_is(name, own[i].name))
+			return own[i].ours;
+	bool bin = str_is(name, "STRCMP") || str_is(name, "bpf_strncmp");
+	if (bin) {
+		if (p.v.n != 2 || p.v.v[0].len < 2 || p.v.v[0].s[0] != '"')
+			return fail(c, "STRCMP(\"text\", expression)", args);
+		struct str lit = { p.v.v[0].s + 1, p.v.v[0].len - 2 };
+		const char *e = cexpr_text(c, p.v.v[1]);
+		uint32_t n = literal_bytes(lit);
+		return e ? arena_printf(c->arena, "(strncmp(str(%s, %u), \"%.*s\", %u) == 0)", e, n + 1, STR_FMT(lit), n) : NULL;
+	}
+	bool is16 = str_is(name, "ntohs") || str_is(name, "htons") || str_is(name, "bpf_ntohs") || str_is(name, "bpf_htons");
+	bool is32 = str_is(name, "ntohl") || str_is(name, "htonl") || str_is(name, "bpf_ntohl") || str_is(name, "bpf_htonl");
+	if ((is16 || is32) && p.v.n == 1) {
+		const char *e = cexpr_text(c, p.v.v[0]);
+		return e ? arena_printf(c->arena, "bswap((uint%d)%s)", is16 ? 16 : 32, e) : NULL;
+	}
+	struct buf b = { 0 };
+	buf_addf(&b, "%.*s(", STR_FMT(name)); /* a function of our language */
+	for (uint32_t i = 0; i < p.v.n && args.len; i++) {
+		const char *e = cexpr_text(c, p.v.v[i]);
+		if (!e) {
+			buf_fini(&b);
+			return NULL;
+		}
+		buf_addf(&b, "%s%s", i ? ", " : "", e);
+	}
+	buf_addc(&b, ')');
+	t = arena_strndup(c->arena, b.s, b.len);
+	buf_fini(&b);
+	return t;
+}
+
+/* -- the walk -- */
+
+static uint32_t closing(struct str e, uint32_t open)
+{
+	uint32_t depth = 0;
+	for (uint32_t i = open; i < e.len; i++) {
+		if (e.s[i] == '"' || e.s[i] == '\'') {
+			char q = e.s[i++];
+			while (i < e.len && e.s[i] != q)
+				i += e.s[i] == '\\' ? 2 : 1;
+		} else if (e.s[i] == '(') {
+			depth++;
+		} else if (e.s[i] == ')' && !--depth) {
+			return i;
+		}
+	}
+	return e.len;
+}
+
+static bool walk_word(struct cexpr *c, struct out_text *o, bool member)
+{
+	struct str e = o->e, w = word_at(e, o->at);
+	uint32_t after = o->at + w.len;
+	while (after < e.len && e.s[after] == ' ')
+		after++;
+	if (member) {
+		buf_add(&o->b, w.s, w.len);
+		o->at += w.len;
+		return true;
+	}
+	if (after < e.len && e.s[after] == '(' && !str_is(w, "sizeof")) {
+		uint32_t end = closing(e, after);
+		if (end == e.len)
+			return fail(c, "a parenthesis is not closed", e) != NULL;
+		const char *t = call_text(c, w, spec_trim((struct str){ e.s + after + 1, end - after - 1 }));
+		buf_adds(&o->b, t ? t : "");
+		o->at = end + 1;
+		return t != NULL;
+	}
+	const char *t = name_text(c, w);
+	o->at += w.len;
+	if (!t)
+		return false;
+	if (o->at + 4 < e.len && !memcmp(e.s + o->at, "@user", 5)) {
+		t = arena_printf(c->arena, "uptr(%s)", t);
+		o->at += 5;
+	}
+	buf_adds(&o->b, t);
+	if (str_is(w, "args") && after + 1 < e.len && e.s[after] == '-' && e.s[after + 1] == '>') {
+		buf_addc(&o->b, '.');
+		o->at = after + 2;
+		while (o->at < e.len && e.s[o->at] == ' ')
+			o->at++;
+		w = word_at(e, o->at);
+		buf_add(&o->b, w.s, w.len);
+		o->at += w.len;
+	}
+	return true;
+}
+
+static bool walk_number(struct out_text *o)
+{
+	struct str w = word_at(o->e, o->at);
+	uint32_t n = w.len;
+	bool hex = n > 2 && w.s[0] == '0' && (w.s[1] == 'x' || w.s[1] == 'X');
+	while (n > 1 && strchr("uUlL", w.s[n - 1]) && !(hex && n <= 2))
+		n--;
+	buf_add(&o->b, w.s, n);
+	o->at += w.len;
+	return true;
+}
+
+const char *cexpr_text(struct cexpr *c, struct str e)
+{
+	struct out_text o = { .e = spec_trim(e) };
+	bool member = false, fine = true;
+	const char *t = NULL;
+	if (!o.e.len)
+		return fail(c, "an expression is missing", o.e);
+	if (c->depth == DEPTH_MAX)
+		return fail(c, "calls are nested too deep", (struct str){ e.s, e.len < 40 ? e.len : 40 });
+	c->depth++;
+	buf_addc(&o.b, '(');
+	while (fine && o.at < o.e.len) {
+		char ch = o.e.s[o.at];
+		struct str type;
+		if (is_letter(ch)) {
+			fine = walk_word(c, &o, member);
+		} else if (is_digit(ch)) {
+			fine = walk_number(&o);
+		} else if (ch == '"' || ch == '\'') {
+			uint32_t end = o.at + 1;
+			while (end < o.e.len && o.e.s[end] != ch)
+				end += o.e.s[end] == '\\' ? 2 : 1;
+			if (end >= o.e.len) {
+				fine = fail(c, "a quote is not closed", o.e) != NULL;
+				break;
+			}
+			if (ch == '\'' && end == o.at + 2)
+				buf_addf(&o.b, "%d", o.e.s[o.at + 1]);
+			else if (ch == '\'')
+				fine = fail(c, "write this character as a number", o.e) != NULL;
+			else
+				buf_add(&o.b, o.e.s + o.at, end + 1 - o.at);
+			o.at = end + 1;
+		} else if (ch == '(' && is_cast(o.e, o.at + 1, &type)) {
+			const char *ours = cexpr_type(c->arena, type);
+			if (!ours)
+				fine = fail(c, "a cast to a type that is not known", type) != NULL;
+			else
+				buf_addf(&o.b, "(%s)", ours);
+			o.at += type.len + 2;
+		} else {
+			buf_addc(&o.b, ch);
+			o.at++;
+		}
+		if (ch != ' ') /* does a member's name come next? */
+			member = ch == '.' || (ch == '>' && o.at >= 2 && o.e.s[o.at - 2] == '-');
+	}
+	c->depth--;
+	buf_addc(&o.b, ')');
+	if (fine && !o.b.oom)
+		t = arena_strndup(c->arena, o.b.s, o.b.len);
+	buf_fini(&o.b);
+	return t;
+}
+
+const char *cexpr_as(struct cexpr *c, struct str e, struct str type)
+{
+	const char *t = cexpr_text(c, e), *cast;
+	if (!t)
+		return NULL;
+	if (cexpr_is_string(type)) {
+		if (str_is(spec_trim(e), "$COMM"))
+			return "comm";
+		return arena_printf(c->arena, "str(%s, %u)", t, c->string_size);
+	}
+	cast = cexpr_type(c->arena, type);
+	if (!cast)
+		return fail(c, "this type is not known", type);
+	return arena_printf(c->arena, "(%s)%s", cast, t);
+}
