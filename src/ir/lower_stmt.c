@@ -396,7 +396,9 @@ void lower_stmt(struct lower *l, struct node *n)
 			ir_jmp(LB, l->flow.ret);
 			break;
 		}
-		if (n->a)
+		if (n->a && (l->cl->provider->id == PROV_TEST || l->cl->provider->id == PROV_BENCH))
+			ir_store(LB, 8, lower_header(l, DW_RESULT), 0, lower_scalar(l, n->a));
+		else if (n->a)
 			lower_discard(l, n->a);
 		ir_jmp(LB, l->flow.exit);
 		break;

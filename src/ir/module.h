@@ -36,6 +36,7 @@ enum data_word {
 	DW_CPID,     /* pid of the -c child, or 0 */
 	DW_TAI_DELTA,/* CLOCK_TAI - CLOCK_BOOTTIME, ns */
 	DW_NSDEV, DW_NSINO, /* our pid namespace, 0 = initial one */
+	DW_RESULT,   /* what a test: or bench: probe returned */
 	DW_ZERO,     /* always 0: a number that the verifier does not know */
 	DW_COUNT
 };

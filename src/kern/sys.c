@@ -468,6 +468,13 @@ int sys_perf_event(uint32_t type, uint64_t config, uint64_t period, int pid, int
 	return sys_perf_open(&a, pid, cpu);
 }
 
+int sys_perf_watch(uint64_t addr, uint32_t len, uint32_t type, int pid, int cpu)
+{
+	struct perf_event_attr a = { .type = PERF_TYPE_BREAKPOINT, .sample_period = 1, .bp_type = type, .bp_addr = addr, .bp_len = len,
+				     .inherit = pid > 0, .precise_ip = 2 };
+	return sys_perf_open(&a, pid, cpu);
+}
+
 static int read_number(const char *path, const char *format)
 {
 	FILE *f = fopen(path, "re");

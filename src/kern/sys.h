@@ -73,6 +73,8 @@ int sys_perf_set_bpf(int perf_fd, int prog_fd);                      /* PERF_EVE
 /* Perf events are made disabled; sys_link_perf() or sys_perf_set_bpf() enables them. */
 int sys_perf_tracepoint(uint64_t id, int pid, int cpu);
 int sys_perf_timer(uint64_t period_ns_or_hz, bool is_freq, int pid, int cpu); /* software cpu-clock */
+/* A breakpoint register: type HW_BREAKPOINT_*. */
+int sys_perf_watch(uint64_t addr, uint32_t len, uint32_t type, int pid, int cpu);
 int sys_perf_event(uint32_t type, uint64_t config, uint64_t period, int pid, int cpu);
 /* Records of exec, fork and executable mappings on a CPU, and nothing else. Made disabled. */
 int sys_perf_mappings(int cpu, uint32_t watermark);

@@ -11,6 +11,7 @@
  * the other, ten seconds for hundreds. No program runs by then and nobody needs to wait, so these events are left to a process of
  * their own, which leaves the lock free between two of them: a tracer that is started meanwhile wants it, too.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/perf_event.h>
@@ -159,6 +160,43 @@ static void attach_sampling(struct attaching *x, const struct plan_step *s, uint
 	} else {
 		attach_fail(x, at, err ? err : -ENODEV, "cannot open the perf event");
 	}
+}
+
+/* On every CPU for the kernel; in every thread of a process, which those that it starts later inherit. */
+static void attach_watch(struct attaching *x, const struct plan_step *s, uint32_t at)
+{
+	const struct attach_point *ap = x->m->attaches.v[at];
+	int err = x->pid ? 0 : attach_cpus(x), done = 0;
+	DIR *d = x->pid ? opendir(arena_printf(x->a, "/proc/%d/task", x->pid)) : NULL;
+	struct dirent *e;
+	for (uint32_t i = 0; !err; i++) {
+		int tid = -1, cpu = -1;
+		if (x->pid) {
+			do
+				e = d ? readdir(d) : NULL;
+			while (e && e->d_name[0] == '.');
+			if (!e)
+				break;
+			tid = atoi(e->d_name);
+		} else {
+			if (i >= x->n_cpus)
+				break;
+			cpu = (int)x->cpus[i];
+		}
+		int event = sys_perf_watch(ap->address, (uint32_t)ap->period, (uint32_t)ap->event_id, tid, cpu);
+		if (event == -ESRCH && x->pid)
+			continue; /* the thread has ended meanwhile */
+		err = event < 0 ? event : attach_event(x, s, at, event);
+		done += !err;
+	}
+	if (d)
+		closedir(d);
+	if (done && !err)
+		x->ret->n_probes++;
+	else if (err == -ENOSPC)
+		attach_fail_text(x, at, err, "the processor has no breakpoint register left");
+	else
+		attach_fail(x, at, err ? err : -ESRCH, "cannot watch the address");
 }
 
 static void attach_tracepoint(struct attaching *x, const struct plan_step *s, uint32_t at)
@@ -433,6 +471,9 @@ static void attach_step(struct attaching *x, const struct plan_step *s)
 		case PROV_SOFTWARE:
 		case PROV_HARDWARE:
 			attach_sampling(x, s, at);
+			break;
+		case PROV_WATCHPOINT:
+			attach_watch(x, s, at);
 			break;
 		case PROV_KPROBE:
 		case PROV_KRETPROBE:

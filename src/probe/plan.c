@@ -105,6 +105,11 @@ static void plan_program(struct arena *a, struct facts *f, const struct module *
 		s->how = AM_TEST_RUN;
 		s->why = "run once, after the others are detached";
 		break;
+	case PROV_TEST:
+	case PROV_BENCH:
+		s->how = AM_TEST_RUN;
+		s->why = "run by the session itself";
+		break;
 	case PROV_SELF:
 		s->how = AM_TEST_RUN;
 		s->why = "run when the signal comes";
@@ -134,6 +139,9 @@ static void plan_program(struct arena *a, struct facts *f, const struct module *
 	case PROV_URETPROBE:
 	case PROV_USDT:
 		plan_uprobe(f, s, p, a);
+		break;
+	case PROV_WATCHPOINT:
+		plan_perf(f, s, "a breakpoint register of the processor", a);
 		break;
 	case PROV_PROFILE:
 	case PROV_SOFTWARE:

@@ -88,6 +88,31 @@ static int compile_code(struct session *s)
 	return s->diags.n_errors ? -1 : 0;
 }
 
+/* test: and bench: probes are there for --test and --bench only. Nothing else: said here, not as "no probes". */
+static void compile_suite(struct session *s)
+{
+	enum provider_id drop[2] = { s->o->suite == SESSION_TESTS ? PROV_COUNT : PROV_TEST, s->o->suite == SESSION_BENCHMARKS ? PROV_COUNT : PROV_BENCH };
+	bool dropped[2] = { false, false };
+	uint32_t n = 0;
+	if (s->o->list || s->o->dump)
+		return;
+	for (uint32_t i = 0; i < s->sema.clauses.n; i++) {
+		struct clause *cl = &s->sema.clauses.v[i];
+		for (int k = 0; k < 2; k++) {
+			if (!cl->attach.n || cl->provider->id != drop[k])
+				continue;
+			cl->attach.n = 0;
+			dropped[k] = true;
+		}
+	}
+	for (uint32_t i = 0; i < s->sema.attaches.n; i++)
+		if (s->sema.attaches.v[i]->provider != drop[0] && s->sema.attaches.v[i]->provider != drop[1])
+			s->sema.attaches.v[n++] = s->sema.attaches.v[i];
+	s->sema.attaches.n = n;
+	if (!n && (dropped[0] || dropped[1]))
+		diag_add(&s->diags, D_NO_SUITE, (struct span){ 0 }, dropped[0] ? "test" : "bench", dropped[0] ? "test" : "benchmark");
+}
+
 static bool compile_matches(struct session *s, const regex_t *re, const struct attach_point *ap)
 {
 	return !regexec(re, arena_strndup(&s->arena, ap->name.s, ap->name.len), 0, NULL, 0);
@@ -161,7 +186,10 @@ int session_compile(struct session *s, struct buf *dump)
 	compile_env(s);
 	if (sema_run(&s->env, s->tree, &s->sema) || s->diags.n_errors)
 		return -1;
+	compile_suite(s);
 	if (s->o->filter && compile_filter(s, s->o->filter))
+		return -1;
+	if (s->diags.n_errors)
 		return -1;
 	if (want & DUMP_TYPES)
 		sema_print(&s->sema, dump);

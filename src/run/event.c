@@ -30,6 +30,7 @@ static void event_message(struct session *s, enum event_kind kind, struct span s
 /* errorf, warnf */
 static void event_told(struct session *s, const struct event *ev)
 {
+	s->n_errors += ev->kind == EV_ERRORF;
 	event_message(s, ev->kind, ev->span, &s->text);
 	if (s->out.ops->expanded)
 		s->out.ops->expanded(&s->out, ev->kind, &s->diags, ev->calls);

@@ -187,6 +187,7 @@ struct session {
 	uint64_t n_bad_records; /* that could not be decoded: our bug, said in the verdict */
 	uint64_t lost_said;     /* lost events already reported */
 	int64_t lost_second;    /* when */
+	uint64_t n_errors;      /* errorf() */
 	int64_t exit_code;
 	bool exiting;           /* exit() was called */
 	bool stopping;          /* any other reason to end */
@@ -217,6 +218,8 @@ int event_handle(void *session, const void *record, uint32_t size);
 void event_header(struct session *s);  /* of the only table, before its first row */
 /* cgroup.c */
 bool cgroup_path(void *session, uint64_t id, struct str filter, struct buf *ret);
+/* suite.c: --test, --bench */
+int suite_run(struct session *s);
 /* fault.c */
 void faults_tell(struct session *s);    /* what failed for the first time since the last look */
 void faults_summary(struct session *s); /* at the end: what failed more than once */

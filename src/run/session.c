@@ -231,6 +231,8 @@ static int session_attach(struct session *s)
 		s->status = 1;
 		return err;
 	}
+	if (s->o->suite)
+		return suite_run(s);
 	session_ready(s);
 	if ((err = sample_open(s)))
 		return session_refused(s, err == -ENODATA ? "Cannot show a heat map: no map holds a histogram" : "Cannot set a timer", err);
@@ -247,7 +249,10 @@ static void session_finish(struct session *s, bool ran)
 	sample_take(s); /* what has come since the last look */
 	if (ran && !s->o->dry_run)
 		session_test_run(s, PROV_END, 0);
-	if (ran && !s->o->dry_run) {
+	if (ran && s->o->suite) {
+		faults_summary(s);
+		verdict_print(s);
+	} else if (ran && !s->o->dry_run) {
 		if (s->sema.config.print_maps_on_exit || !s->sema.options)
 			s->out.ops->end(&s->out); /* the reference's two lines, also before no maps; a tool's output is its own */
 		if (s->sema.config.print_maps_on_exit)

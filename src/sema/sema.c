@@ -346,6 +346,22 @@ static void sema_drop_copies(struct diags *d, uint32_t from)
 	d->list.n = kept;
 }
 
+/* Results of tests and benchmarks go by name. */
+static void sema_suite_names(struct sema_ctx *c)
+{
+	for (uint32_t i = 0; i < c->s->attaches.n; i++) {
+		const struct attach_point *x = c->s->attaches.v[i];
+		for (uint32_t k = 0; k < i && (x->provider == PROV_TEST || x->provider == PROV_BENCH); k++) {
+			const struct attach_point *y = c->s->attaches.v[k];
+			if (y->provider != x->provider || !str_eq(x->func, y->func))
+				continue;
+			diag_add(c->d, D_SUITE_NAME, x->span, STR_FMT(x->func), x->provider == PROV_TEST ? "TEST" : "BENCH");
+			diag_add_context(c->d, D_CONTEXT, y->span, "this is the other instance");
+			break;
+		}
+	}
+}
+
 int sema_run(struct sema_env *env, struct node *program, struct sema *ret)
 {
 	struct sema_ctx c = { .env = env, .s = ret, .a = env->arena, .d = env->diags, .program = program };
@@ -365,6 +381,7 @@ int sema_run(struct sema_env *env, struct node *program, struct sema *ret)
 	sema_options(&c);
 	if (env->diags->n_errors == errors)
 		sema_attach(&c);
+	sema_suite_names(&c);
 	if (env->diags->n_errors == errors) {
 		for (uint32_t i = 0; i < ret->clauses.n; i++)
 			sema_names(&c, &ret->clauses.v[i]);
