@@ -80,6 +80,8 @@ static void args_long(struct args_walk *w, const char *word)
 		found = d;
 		n++;
 	}
+	if (n == 1 && found->type == OPTION_FLAG && str_is(found->name, "folded"))
+		args_engine(w, arena_strdup(w->a, "-f"), arena_strdup(w->a, "folded"));
 	if (n == 1 && found->type == OPTION_FLAG && eq) {
 		args_fail(w, "--%.*s takes no value", STR_FMT(found->name));
 	} else if (n == 1) {
@@ -98,10 +100,10 @@ static void args_long(struct args_walk *w, const char *word)
 }
 
 /* -f alone may be a tool's own flag (folded stacks), while -f svg is a format. */
-static bool args_is_format(const struct args_walk *w, const char *word)
+static bool args_is_format(const struct args_walk *w, const char *letter)
 {
 	static const char *const formats[] = { "text", "json", "folded", "svg", "csv" };
-	for (size_t i = 0; !strcmp(word, "-f") && w->i + 1 < w->n && i < sizeof(formats) / sizeof(*formats); i++)
+	for (size_t i = 0; letter[0] == 'f' && !letter[1] && w->i + 1 < w->n && i < sizeof(formats) / sizeof(*formats); i++)
 		if (!strcmp(w->words[w->i + 1], formats[i]))
 			return true;
 	return false;
@@ -116,7 +118,15 @@ static void args_short(struct args_walk *w, const char *word)
 			if (w->o->v.v[i].letter == *p)
 				d = &w->o->v.v[i];
 		char *option = arena_printf(w->a, "-%c", *p);
-		if (args_is_format(w, word))
+		bool folded = d && d->type == OPTION_FLAG && str_is(d->name, "folded");
+		if (folded && !args_is_format(w, p)) { /* its own flag, and the format */
+			args_value(w, d, (struct str){ "", 0 });
+			args_engine(w, option, arena_strdup(w->a, "folded"));
+			continue;
+		}
+		if (folded && (!strcmp(w->words[w->i + 1], "svg") || !strcmp(w->words[w->i + 1], "folded")))
+			args_value(w, d, (struct str){ "", 0 });
+		if (args_is_format(w, p))
 			d = NULL;
 		if (d && d->type == OPTION_FLAG) {
 			args_value(w, d, (struct str){ "", 0 });
@@ -130,7 +140,7 @@ static void args_short(struct args_walk *w, const char *word)
 			args_engine(w, arena_strdup(w->a, "-f"), arena_strdup(w->a, "json"));
 			continue;
 		}
-		if (!d && !strcmp(word, "-f") && !args_is_format(w, word)) { /* as tools that take stacks always had it */
+		if (!d && *p == 'f' && (!p[1] || p != word + 1) && !args_is_format(w, p)) { /* as tools that take stacks always had it */
 			args_engine(w, option, arena_strdup(w->a, "folded"));
 			continue;
 		}

@@ -84,7 +84,7 @@ static void fold_frame(const struct out_env *e, const struct type *t, uint32_t p
 		buf_adds(line, "_[k]");
 }
 
-static void fold_stack(const struct out_env *e, const struct type *t, const void *p, struct buf *line)
+static void fold_stack(const struct out_env *e, const struct type *t, const void *p, bool upside_down, struct buf *line)
 {
 	uint64_t frames[STACK_MAX], pid = 0;
 	bool lost;
@@ -93,8 +93,10 @@ static void fold_stack(const struct out_env *e, const struct type *t, const void
 	if (t->kind == T_USTACK)
 		memcpy(&pid, (const char *)p + 8, 8);
 	uint32_t n = val_stack_frames(e, t, p, t->size, frames, &lost);
-	for (uint32_t i = n; i-- > 0;)
+	for (uint32_t k = 0; k < n; k++) {
+		uint32_t i = upside_down ? k : n - 1 - k;
 		fold_frame(e, t, (uint32_t)pid, frames[i], i > 0, line);
+	}
 	if (lost)
 		fold_name(line, "[lost]", 6);
 }
@@ -109,8 +111,51 @@ static void fold_part(const struct out_env *e, const struct type *t, const void 
 	buf_fini(&b);
 }
 
+static bool fold_is_turn(const struct type *t, const char *p)
+{
+	return t->kind == T_STRING && t->size >= 3 && !memcmp(p, "--", 3);
+}
+
+/*
+ * A key with "--" among its parts is several stacks of several threads: in the order in which it was written, the stacks behind the first
+ * "--" upside down, from the innermost frame. So that of the waker meets that of the one that it wakes, as in an off-wake graph. Empty parts, and "--"
+ * with nothing behind it, are left out.
+ */
+static bool fold_chain(const struct out_env *e, const struct type *t, const void *key, struct buf *line)
+{
+	bool turned = false, pending = false;
+	for (uint32_t i = 0; t->kind == T_TUPLE && i < t->fields.n; i++)
+		turned |= fold_is_turn(t->fields.v[i].type, (const char *)key + t->fields.v[i].offset);
+	if (!turned)
+		return false;
+	turned = false;
+	for (uint32_t i = 0; i < t->fields.n; i++) {
+		const struct type *f = t->fields.v[i].type;
+		const char *p = (const char *)key + t->fields.v[i].offset;
+		uint64_t id = 0;
+		if (fold_is_stack(f))
+			memcpy(&id, p, 8);
+		if (fold_is_turn(f, p)) {
+			turned = pending = true;
+			continue;
+		}
+		if (fold_is_stack(f) ? !id : f->kind != T_STRING || !*p)
+			continue;
+		if (pending)
+			fold_name(line, "--", 2);
+		pending = false;
+		if (fold_is_stack(f))
+			fold_stack(e, f, p, turned, line);
+		else
+			fold_part(e, f, p, line);
+	}
+	return true;
+}
+
 static void fold_key(const struct out_env *e, const struct type *t, const void *key, struct buf *line)
 {
+	if (fold_chain(e, t, key, line))
+		return;
 	static const enum type_kind order[] = { T_NONE, T_USTACK, T_KSTACK };
 	for (int pass = 0; pass < 3; pass++) {
 		uint32_t n = t->kind == T_TUPLE ? t->fields.n : 1;
@@ -120,7 +165,7 @@ static void fold_key(const struct out_env *e, const struct type *t, const void *
 			if (pass == 0 ? fold_is_stack(f) : f->kind != order[pass])
 				continue;
 			if (pass)
-				fold_stack(e, f, p, line);
+				fold_stack(e, f, p, false, line);
 			else
 				fold_part(e, f, p, line);
 		}

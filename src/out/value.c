@@ -370,12 +370,36 @@ static void val_frame(struct val *v, const struct type *t, uint32_t pid, uint64_
 	buf_addc(v->o, '\n');
 }
 
+/*
+ * Frames of the tracing itself: a stack taken in a raw tracepoint begins with our program and what called it. Left out only when the
+ * program comes first, so that nothing is missing where somebody traces BPF.
+ */
+static uint32_t val_own_frames(const struct out_env *e, const uint64_t *frames, uint32_t n)
+{
+	static const char *const names[] = { "bpf_prog_", "bpf_trace_run", "__bpf_trace_", "__traceiter_", "bpf_dispatcher_", "__bpf_prog_", "bpf_trampoline_" };
+	struct buf b = { 0 };
+	uint32_t own = 0;
+	for (bool mine = e->ksym != NULL; mine && own < n; own += mine) {
+		buf_clear(&b);
+		mine = e->ksym(e->arg, frames[own], &b) && b.s && (own || !strncmp(b.s, names[0], strlen(names[0])));
+		bool known = false;
+		for (size_t i = 0; mine && i < sizeof(names) / sizeof(*names); i++)
+			known |= !strncmp(b.s, names[i], strlen(names[i]));
+		mine = known;
+	}
+	buf_fini(&b);
+	return own < n ? own : 0;
+}
+
 uint32_t val_stack_frames(const struct out_env *e, const struct type *t, const void *p, uint32_t avail, uint64_t *frames, bool *ret_lost)
 {
 	uint64_t id = word(p, avail, 0);
 	uint32_t n = id && e->stack ? e->stack(e->arg, t, id, frames) : 0, want = (uint32_t)(id & ((1 << STACK_ID_BITS) - 1));
 	*ret_lost = id && !n;
-	return n < want ? n : want;
+	n = n < want ? n : want;
+	uint32_t own = t->kind == T_KSTACK && n ? val_own_frames(e, frames, n) : 0;
+	memmove(frames, frames + own, (n - own) * sizeof(*frames));
+	return n - own;
 }
 
 static void val_stack(struct val *v, const struct type *t, const void *p, uint32_t avail)

@@ -201,7 +201,7 @@ static void sema_check_maps(struct sema_ctx *c)
 		struct map_sym *m = c->s->maps.v[i];
 		if (!m->value && !m->key) {
 			/* no statement gives it a meaning: lowering has nothing to make of it */
-			if (m->declared && !m->has_access)
+			if (m->declared && !m->has_access && !c->options.declared) /* other options may use it */
 				diag_add(c->d, D_UNUSED_MAP, m->span, STR_FMT(m->name));
 			continue;
 		}
