@@ -79,7 +79,8 @@ void sym_jit_close(struct sym_jit *j)
 {
 	if (!j)
 		return;
-	close(j->fd);
+	if (j->fd >= 0)
+		close(j->fd);
 	free(j->text);
 	free(j->v);
 	free(j);
@@ -123,10 +124,24 @@ static void jit_parse(struct sym_jit *j)
 		qsort(j->v, j->n, sizeof(*j->v), jit_compare);
 }
 
+struct sym_jit *sym_jit_from(const void *text, size_t n)
+{
+	struct sym_jit *j = calloc(1, sizeof(*j));
+	if (!j)
+		return NULL;
+	j->fd = -1;
+	if ((j->text = malloc(n + 1))) {
+		memcpy(j->text, text, n);
+		j->text[n] = 0;
+		jit_parse(j);
+	}
+	return j;
+}
+
 static void jit_read(struct sym_jit *j)
 {
 	struct stat st;
-	if (fstat(j->fd, &st) || st.st_size == j->read || st.st_size <= 0 || st.st_size > JIT_BYTES_MAX)
+	if (j->fd < 0 || fstat(j->fd, &st) || st.st_size == j->read || st.st_size <= 0 || st.st_size > JIT_BYTES_MAX)
 		return;
 	char *text = malloc((size_t)st.st_size + 1);
 	size_t n = 0;

@@ -79,7 +79,7 @@ static void event_run(struct fuzz *f, const uint8_t *p, size_t n)
 		s->out = (struct out){ .ops = json ? &out_json_ops : &out_text_ops, .env = &s->out_env, .fd = null, .err_fd = null,
 				       .buffering = OUT_BUF_FULL };
 		event_feed(s, p + 1, n - 1);
-		event_summary(s);
+		faults_summary(s);
 		map_print_all(s);
 		verdict_print(s);
 		if (s->out.buf.oom)
