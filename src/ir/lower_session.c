@@ -41,7 +41,8 @@ static const struct facts_func *session_asks(struct facts *f)
 	if (!f || !f->ops->has || !f->ops->has(f, FEAT_KPROBE_SESSION) || !f->ops->has(f, FEAT_KPROBE_MULTI) || !f->ops->has(f, FEAT_COOKIE) ||
 	    !f->ops->has(f, FEAT_BTF))
 		return NULL;
-	return f->ops->function(f, STR(""), STR("bpf_session_is_return"));
+	const struct facts_func *fn = f->ops->function(f, STR(""), STR("bpf_session_is_return"));
+	return fn && fn->params.n <= 1 ? fn : NULL; /* newer kernels' takes the context */
 }
 
 uint32_t lower_session_partner(struct lower *l, uint32_t clause, const bool *taken)
@@ -96,7 +97,7 @@ bool lower_session(struct lower *l, const struct clause *x, const struct clause 
 	f->span = x->span;
 	l->b = (struct ir_build){ .f = f, .blk = 1, .span = x->span };
 	uint32_t entered = func_block(f), returned = func_block(f);
-	ref is_return = ir_kcall(LB, TY_I64, asks->btf_id, 0);
+	ref is_return = ir_kcall(LB, TY_I64, asks->btf_id, asks->params.n, ir_arg(LB, 0));
 	ir_br(LB, ir_bin(LB, OP_AND, is_return, ir_const(LB, 0xff)), returned, entered);
 	ir_at(LB, entered);
 	ir_callfn(LB, TY_I64, in, 1, ir_arg(LB, 0));
