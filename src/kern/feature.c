@@ -372,6 +372,8 @@ bool feature_probe(struct kern *k, enum feature f)
 		return has_uprobe();
 	case FEAT_UPROBE_MULTI:
 		return has_uprobe_link();
+	case FEAT_UPROBE_CALL:
+		return redzone_is_overwritten();
 	case FEAT_PERF_LINK:
 		return has_perf_link();
 	case FEAT_RINGBUF:

@@ -146,6 +146,7 @@ struct kern {
 void facts_init(struct kern *k, struct arena *a);
 struct kbtf *kern_btf(struct kern *k); /* opened on first use; NULL when the kernel has none */
 bool feature_probe(struct kern *k, enum feature f);
+bool redzone_is_overwritten(void);                                              /* redzone.c */
 const char *fentry_refusal(struct kern *k);                                     /* feature.c: why there is none at all */
 bool kfunc_trial(const struct facts_func *fn, const struct facts_place *p); /* feature.c: may such a program call it? */
 const char *fentry_trial(const struct facts_func *fn, bool at_return); /* feature.c: NULL, or why not this function */

@@ -70,6 +70,11 @@ struct sym_dwarf *debug_open(struct provider_env *env, const char *root, const c
 struct type *debug_describe(struct provider_env *env, struct attach_point *ap, struct type **ret_retval);
 bool debug_load_args(const struct provider *p, struct provider_env *env, struct attach_point *ap);
 
+/* -- redzone.c -- */
+struct sym_elf;
+/* Would this kernel, by a breakpoint at the address, overwrite variables of the traced function? */
+bool redzone_is_unsafe(struct provider_env *env, struct sym_elf *elf, uint64_t addr);
+
 /* -- function.c: functions of the kernel -- */
 /* [MODULE:]FUNCTION[+OFFSET] or an address, with wildcards, to places; what cannot be traced is said. */
 int function_expand(const struct provider *p, struct provider_env *env, const struct str *parts, uint32_t n, struct span span,

@@ -36,6 +36,10 @@ bool site_emit(struct site *u, uint64_t addr, bool entry, const char *func, cons
 		u->n_vector++;
 		return true;
 	}
+	if (!u->env->unsafe && !entry && redzone_is_unsafe(u->env, u->elf, addr)) {
+		u->n_redzone++;
+		return true;
+	}
 	struct attach_point *ap = parts_place(u->env, u->p, u->span);
 	ap->name = str_of(arena_printf(a, "%s:%s%s%s", u->p->name, u->file->shown, u->kind == SITE_LINE ? "@" : ":", part));
 	ap->target = str_of(u->file->path);
@@ -191,10 +195,14 @@ static int site_look(struct site *u)
 	}
 }
 
-static int site_vectors(struct site *u)
+/* Places that were found and left out. */
+static int site_left_out(struct site *u)
 {
-	uint32_t n = u->n_vector;
-	u->n_vector = 0;
+	uint32_t n = u->n_vector, n_redzone = u->n_redzone;
+	u->n_vector = u->n_redzone = 0;
+	if (n_redzone)
+		return site_doubt(u, arena_printf(u->env->arena, "On this kernel a probe on a 5-byte nop overwrites what a function that calls "
+						  "no other keeps below its stack: %s", u->func ? u->func : u->file->shown));
 	if (n == 0)
 		return 0;
 	if (u->kind == SITE_PATTERN || u->many) {
@@ -237,7 +245,7 @@ int site_file(struct site *u)
 		r = site_refuse_go(u);
 	else
 		r = site_look(u);
-	r = r ? r : site_vectors(u);
+	r = r ? r : site_left_out(u);
 	if (r == 0 && !u->many && u->count == before && u->env->missing_probes == 0)
 		r = site_none(u);
 	sym_elf_close(u->elf);

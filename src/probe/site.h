@@ -25,7 +25,7 @@ struct site {
 	/* the file at hand */
 	const struct target_file *file;
 	struct sym_elf *elf;
-	uint32_t count, n_ifunc, n_vector, n_clones;
+	uint32_t count, n_ifunc, n_vector, n_redzone, n_clones;
 };
 
 /* site.c. entry: a function begins there. func: its symbol, or NULL; part: how it is named behind the file. False: no code is there. */

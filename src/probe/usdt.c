@@ -8,12 +8,14 @@
  * later fire it, too; the kernel counts the semaphore in each of them.
  *
  * The macros leave an instruction that does nothing where the probe is. What a note says to be a location but is no such
- * instruction may be the middle of another one: it is left out, unless --unsafe.
+ * instruction may be the middle of another one: it is left out, unless --unsafe. So are places where this kernel would overwrite the
+ * program's variables (redzone.c).
  */
 #include <errno.h>
 
 #include "probe/probe_priv.h"
 #include "base/map.h"
+#include "sym/sym.h"
 #include "sym/usdt.h"
 
 enum { USDT_NEAR = 3, USDT_SHOWN = 5 };
@@ -31,7 +33,9 @@ struct usdt {
 	const struct target_file *file;
 	struct sym_usdts notes;
 	struct map specs;            /* by the text of the arguments */
-	uint32_t n_unsafe;
+	struct sym_elf *elf;         /* once somebody has asked for it */
+	bool elf_tried;
+	uint32_t n_unsafe, n_redzone;
 };
 
 /* The arguments of a location; those that do not depend on where it is are made once for a text. */
@@ -48,10 +52,24 @@ static const struct usdt_spec *usdt_spec(struct usdt *u, const struct sym_usdt *
 	return s;
 }
 
+static bool usdt_overwrites(struct usdt *u, const struct sym_usdt *at)
+{
+	if (!at->is_nop5)
+		return false;
+	if (!u->elf_tried && sym_elf_open(u->file->path, &u->elf) < 0)
+		u->elf = NULL;
+	u->elf_tried = true;
+	return u->elf && redzone_is_unsafe(u->env, u->elf, at->pc);
+}
+
 static void usdt_emit(struct usdt *u, const struct sym_usdt *at)
 {
-	if (!at->is_nop && !u->env->unsafe) {
+	if (!u->env->unsafe && !at->is_nop) {
 		u->n_unsafe++;
+		return;
+	}
+	if (!u->env->unsafe && usdt_overwrites(u, at)) {
+		u->n_redzone++;
 		return;
 	}
 	struct attach_point *ap = parts_place(u->env, u->p, u->span);
@@ -116,28 +134,39 @@ static int usdt_none(struct usdt *u)
 {
 	const char *what = arena_printf(u->env->arena, "%s:%s:%s%s%s", u->p->name, u->file->shown, u->provider, u->provider[0] ? ":" : "", u->name);
 	diag_add(u->env->diags, D_PROBE_NO_MATCH, u->span, (int)strlen(what), what);
-	usdt_hint(u);
+	if (!u->n_unsafe && !u->n_redzone)
+		usdt_hint(u);
 	return -ENOENT;
 }
 
 /* -- files -- */
+
+static void usdt_left_out(struct usdt *u, uint32_t n, const char *why)
+{
+	if (!n)
+		return;
+	parts_warn(u->env, u->span, "%u location%s in %s left out: %s", n, n == 1 ? "" : "s", u->file->shown, why);
+	diag_hint(u->env->diags, "--unsafe attaches all the same");
+}
 
 static int usdt_places(struct usdt *u, bool many)
 {
 	uint32_t before = u->count;
 	const char *provider = u->provider[0] ? u->provider : "*";
 	u->specs = (struct map){ 0 };
-	u->n_unsafe = 0;
+	u->n_unsafe = u->n_redzone = 0;
 	for (uint32_t i = 0; i < u->notes.list.n; i++) {
 		const struct sym_usdt *s = &u->notes.list.v[i];
 		if (str_match(provider, s->provider) && str_match(u->name, s->name))
 			usdt_emit(u, s);
 	}
-	if (u->n_unsafe) {
-		parts_warn(u->env, u->span, "%u location%s in %s left out: a breakpoint there could break the traced program, since the "
-			   "instruction is not the one that static probes have", u->n_unsafe, u->n_unsafe == 1 ? "" : "s", u->file->shown);
-		diag_hint(u->env->diags, "--unsafe attaches all the same");
-	}
+	usdt_left_out(u, u->n_unsafe, "a breakpoint there could break the traced program, since the instruction is not the one that static "
+		      "probes have");
+	usdt_left_out(u, u->n_redzone, "on this kernel a probe on a 5-byte nop overwrites what a function that calls no other keeps below "
+		      "its stack");
+	sym_elf_close(u->elf);
+	u->elf = NULL;
+	u->elf_tried = false;
 	if (u->count > before || many || u->env->missing_probes)
 		return 0;
 	return usdt_none(u);

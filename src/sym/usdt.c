@@ -91,13 +91,14 @@ static bool usdt_offset(const struct usdt_file *f, uint64_t addr, uint32_t len, 
 }
 
 /* A no-operation as compilers and assemblers make them, of one or several bytes; on x86-64 0f 1f /0 with any address, or xchg %ax,%ax. */
-static bool usdt_is_nop(const struct usdt_file *f, uint64_t offset)
+static bool usdt_is_nop(const struct usdt_file *f, uint64_t offset, bool *ret_nop5)
 {
 	uint8_t b[16] = { 0 };
 	ssize_t n = pread(f->fd, b, sizeof(b), (off_t)offset);
 	if (f->ret->machine == EM_AARCH64)
 		return n >= 4 && (offset & 3) == 0 && memcmp(b, "\x1f\x20\x03\xd5", 4) == 0;
 	uint32_t i = 0;
+	*ret_nop5 = n >= 5 && memcmp(b, "\x0f\x1f\x44\x00\x00", 5) == 0;
 	while (i < 10 && (b[i] == 0x66 || b[i] == 0x2e))
 		i++;
 	return (ssize_t)i < n && (b[i] == 0x90 || ((ssize_t)i + 2 < n && b[i] == 0x0f && b[i + 1] == 0x1f && (b[i + 2] & 0x38) == 0));
@@ -140,7 +141,7 @@ static bool usdt_note(struct usdt_file *f, const uint8_t *p, size_t n, uint64_t 
 		if (!usdt_offset(f, u.sema_addr, 2, PF_W, &u.sema) || u.sema == 0)
 			return false;
 	}
-	u.is_nop = usdt_is_nop(f, u.offset);
+	u.is_nop = usdt_is_nop(f, u.offset, &u.is_nop5);
 	u.provider = arena_strndup(f->a, text[0], len[0]);
 	u.name = arena_strndup(f->a, text[1], len[1]);
 	u.args = arena_strndup(f->a, text[2], len[2]);

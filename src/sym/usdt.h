@@ -15,6 +15,7 @@ struct sym_usdt {
 	uint64_t offset;     /* where that is in the file */
 	uint64_t sema;       /* file offset of the semaphore; 0: none */
 	uint64_t sema_addr;
+	bool is_nop5;        /* the one of five bytes: see probe/redzone.c */
 	bool is_nop;         /* the instruction there does nothing, as the macros make it: a breakpoint is safe */
 };
 enum sym_usdt_state {

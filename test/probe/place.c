@@ -374,6 +374,21 @@ static void test_usdt(struct world *w)
 	expect(w, "usdt:@/notes:", "ERROR usdt probe must have a target function or wildcard\n");
 	expect(w, "usdt:x", "ERROR usdt probe must specify at least path or pid to probe. To target all paths/pids set the path to '*'.\n");
 	expect(w, "usdt::demo:twice", "ERROR usdt probe must specify at least path or pid to probe. To target all paths/pids set the path to '*'.\n");
+#if defined(__x86_64__)
+	/* The pinned kernel makes calls of 5-byte nops: not in functions that call no other. */
+	expect(w, "usdt:@/nops:five:calls", "usdt:@/nops:five:calls\n");
+	expect(w, "usdt:@/nops:five:*",
+	       "usdt:@/nops:five:calls\nWARNING 1 location in @/nops left out: on this kernel a probe on a 5-byte nop overwrites what a function that "
+	       "calls no other keeps below its stack\nHINT --unsafe attaches all the same\n");
+	w->unsafe = true;
+	expect(w, "usdt:@/nops:leaf", "usdt:@/nops:five:leaf\n");
+	w->unsafe = false;
+	w->mine = *w->ops;
+	w->mine.has = without;
+	w->facts->ops = &w->mine;
+	expect(w, "usdt:@/nops:five:*", "usdt:@/nops:five:calls\nusdt:@/nops:five:leaf\n");
+	w->facts->ops = w->ops;
+#endif
 	/* With -p: what the process has mapped; this program has no static probes. */
 	w->pid = getpid();
 	expect(w, "usdt::demo:twice", "");

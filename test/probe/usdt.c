@@ -254,7 +254,7 @@ static void test_damaged(void)
 	CHECK(&c, read_copy(&a, copy, n, &u) == 5 && u.state == SYM_USDT_FOREIGN);
 	CHECK(&c, sym_usdt_args(&a, &u, &u.list.v[0])->args[0].why != NULL);
 	/* Anything, anywhere near the notes and in the headers. */
-	for (int round = 0; round < 3000; round++) {
+	for (int round = 0; round < 1000; round++) {
 		memcpy(copy, whole, n);
 		size_t cut = n;
 		for (int k = 0; k < 4; k++) {

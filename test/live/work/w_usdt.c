@@ -11,6 +11,8 @@
  *   wait N         as "guarded" without a word, then "forms 1"
  *   library N FILE lib_work() of the library FILE, N times: its probe library:work with the argument i * 3; the line "sum S"
  *   memory N FILE  the same from a copy in memory that has no name, once stdin has a byte or ends
+ *   nop5 N         five:leaf and five:calls on 5-byte nops, arguments i and i + 1000; the line "bad B", B the times that a variable
+ *                  beneath the stack pointer had changed
  *   float N        other:float, other:double, other:segment
  */
 #include "work.h"
@@ -188,6 +190,38 @@ static void guarded(long n, int words)
 	printf("idle %d\n", work_semaphore);
 }
 
+#if defined(__x86_64__)
+#define NOP5 ".byte 0x0f, 0x1f, 0x44, 0x00, 0x00"
+static __attribute__((noinline)) long five_leaf(long i)
+{
+	long kept;
+
+	__asm__ volatile("mov %0, -8(%%rsp)\n\tmov %0, -128(%%rsp)" ::"r"(i) : "memory");
+	NOTE_WITH(NOP5, 0, five, leaf, "0", "-8@%0 -4@counter(%%rip) -8@-128(%%rsp)", "r"(i));
+	__asm__ volatile("mov -8(%%rsp), %0\n\txor -128(%%rsp), %0" : "=&r"(kept)::"memory");
+	return kept;
+}
+
+static __attribute__((noinline)) void five(long n)
+{
+	long bad = 0;
+
+	for (long i = 0; i < n; i++) {
+		volatile long more = i + 1000;
+
+		bad += five_leaf(i) != 0;
+		NOTE_WITH(NOP5, 0, five, calls, "0", "-8@%0 -4@counter(%%rip) 8@%1", "m"(more), "r"(&more));
+		bad += more != i + 1000;
+	}
+	printf("bad %ld\n", bad);
+}
+#else
+static void five(long n)
+{
+	(void)n;
+}
+#endif
+
 static void floats(void)
 {
 #if defined(__x86_64__)
@@ -241,6 +275,8 @@ int main(int argc, char **argv)
 		places(n);
 	else if (!strcmp(what, "hundred"))
 		hundred(n);
+	else if (!strcmp(what, "nop5"))
+		five(n);
 	else if (!strcmp(what, "float"))
 		floats();
 	else if (!strcmp(what, "library") || !strcmp(what, "memory"))
