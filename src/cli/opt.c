@@ -436,6 +436,7 @@ static int opt_script(struct opt *o, int argc, char **argv, int at)
 	vec_push(o->arena, &engine, NULL);
 	for (uint32_t i = 0; i < args.named.n; i++)
 		vec_push(o->arena, &o->named, args.named.v[i]);
+	o->session.tool = o->tool != NULL;
 	if (o->tool && !o->session.verbose && !o->session.explain)
 		o->session.quiet = true;
 	status = opt_words(o, (int)engine.n - 1, engine.v, opt_short);

@@ -37,7 +37,7 @@ static void session_write(int fd, const char *s, size_t n)
 void session_report(struct session *s)
 {
 	struct buf b = { 0 };
-	s->diags.no_warnings = s->o->no_warnings;
+	s->diags.no_warnings = s->o->no_warnings || (s->o->tool && !s->o->verbose);
 	diag_render(&s->diags, &b, s->o->colour, s->o->verbose);
 	if (s->out.ops)
 		out_flush(&s->out);

@@ -63,6 +63,7 @@ struct session_options {
 	bool json, quiet, verbose, colour;
 	bool runtime_warnings;      /* -k */
 	bool no_warnings;
+	bool tool;                  /* the text is ours: what the compiler warns of is no business of whoever runs it, but with -v */
 	bool unsafe;
 	bool dry_run;               /* stop when everything is attached */
 	bool explain;               /* compile, load, say what it is; attach nothing */

@@ -193,6 +193,7 @@ static void macro_subst(struct names *s, struct node **pn, const struct node *ma
 			if (n->kind == N_MAP && n->a && arg->kind == N_MAP) {
 				macro_subst(s, &n->a, mac, call);
 				arg->a = n->a;
+				arg->checked = false; /* its key is still to be resolved */
 				*pn = arg;
 				return;
 			}

@@ -9,6 +9,9 @@
  */
 #include "sema/sema_priv.h"
 
+/* opt.tool: the name by which the script was called; one script may be several tools. */
+static const struct option_decl option_tool = { .name = { "tool", 4 }, .type = OPTION_STRING };
+
 /* The text given for an option, the i-th time; false: not so often. */
 static bool option_word(const struct sema_ctx *c, const struct option_decl *o, uint32_t nth, struct str *ret)
 {
@@ -37,6 +40,11 @@ static struct option_value option_value(struct sema_ctx *c, const struct option_
 	struct option_value v = { 0, { "", 0 } };
 	struct str t = o->def;
 	bool given = false;
+	if (o == &option_tool) {
+		const char *slash = c->env->name ? strrchr(c->env->name, '/') : NULL;
+		v.text = str_of(slash ? slash + 1 : c->env->name ? c->env->name : "");
+		return v;
+	}
 	for (uint32_t i = 0; option_word(c, o, i, &t); i++)
 		given = true;
 	if (o->type == OPTION_FLAG)
@@ -83,6 +91,8 @@ static const struct option_decl *option_of(struct sema_ctx *c, const struct node
 	const struct option_decl *o = option_find(&c->options, n->str);
 	if (o && !o->by_getopt)
 		return o;
+	if (str_is(n->str, "tool"))
+		return &option_tool;
 	struct map names = { 0 };
 	for (uint32_t i = 0; i < c->options.v.n; i++)
 		map_put(c->a, &names, c->options.v.v[i].name, c);
