@@ -144,6 +144,15 @@ struct kern {
 	int8_t has[FEAT_COUNT]; /* 0 not probed, 1 yes, -1 no, FEATURE_OFF: the user does not want it */
 };
 void facts_init(struct kern *k, struct arena *a);
+bool is_event_name(struct str s); /* it may be a folder in tracefs: no way out of there */
+struct type *facts_iter(struct facts *f, struct str name, uint32_t *ret_btf_id);
+/* Words in the BTF of a module that begin so, each with the rest of it: nothing is made of it, so it costs the reading of the file. */
+void facts_words(struct kern *k, const char *module, const char *prefix, void (*each)(void *arg, const char *rest), void *arg);
+
+/* --- names.c --- */
+int facts_list(struct facts *f, int provider, const char *pattern, void (*each)(void *arg, const char *name), void *arg);
+
+/* --- and of all of them --- */
 struct kbtf *kern_btf(struct kern *k); /* opened on first use; NULL when the kernel has none */
 bool feature_probe(struct kern *k, enum feature f);
 bool redzone_is_overwritten(void);                                              /* redzone.c */
