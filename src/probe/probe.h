@@ -69,7 +69,7 @@ int probe_attach(struct arena *a, struct kern *k, const struct module *m, const 
 /* Asks the links of kernel functions for the events that the kernel could not deliver: once, before they are closed (detaching does it). */
 void probe_count_missed(struct attached *a);
 /* Closes everything; when it returns no program runs any more. Perf events, which the kernel releases one by one and slowly, may be
- * left to a process of their own (attach.c). */
+ * left to a process of their own (detach.c). */
 void probe_detach(struct attached *a);
 
 /* Listing (-l): every attach point that matches, one call each; params: also "    type name" lines. */
