@@ -122,8 +122,10 @@ static int main_session(struct opt *o)
 	if (picture || live) {
 		s->film = film_new(main_pace(live));
 		s->screen_colours = live && main_has_colours();
-		if (s->film)
+		if (s->film) {
 			s->film->live = live;
+			s->film->program = o->tool ? o->tool->name : NULL;
+		}
 	}
 	/* A picture is drawn when all is known: until then its lines lie in memory. */
 	if (!status && live) {

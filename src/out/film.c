@@ -9,6 +9,7 @@
 #include "out/film.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "out/grid.h"
@@ -100,10 +101,13 @@ void film_forget(struct film *f, struct str map)
 
 /* -- tracks -- */
 
-static char *film_title(const struct out_env *e, const struct out_map *m, const void *key)
+static char *film_title(const struct film *f, const struct out_env *e, const struct out_map *m, const void *key)
 {
 	struct buf b = { 0 };
-	buf_add(&b, m->name.s, m->name.len);
+	if (f->program)
+		buf_adds(&b, f->program);
+	else
+		buf_add(&b, m->name.s, m->name.len);
 	if (key) {
 		buf_addc(&b, '[');
 		out_key_text(e, m->key, key, &b);
@@ -126,7 +130,7 @@ static bool film_fits(const struct film_track *t, const struct type *type)
 static struct film_track *film_track(struct film *f, const struct out_map *m, char *title)
 {
 	for (uint32_t k = 0; title && k < f->n_tracks; k++) {
-		if (!f->tracks[k].rest && !strcmp(f->tracks[k].title, title)) {
+		if (!f->tracks[k].rest && !strcmp(f->tracks[k].title, title) && str_is(m->name, f->tracks[k].map)) {
 			free(title);
 			return &f->tracks[k];
 		}
@@ -143,6 +147,7 @@ static struct film_track *film_track(struct film *f, const struct out_map *m, ch
 	}
 	*t = (struct film_track){ .title = title, .rest = rest, .type = { .kind = m->value->kind, .agg = m->value->agg } };
 	t->n_buckets = type_agg_buckets(m->value);
+	snprintf(t->unit, sizeof(t->unit), "%.*s", STR_FMT(m->unit));
 	t->map = strndup(m->name.s, m->name.len);
 	t->last = calloc(t->n_buckets, sizeof(*t->last));
 	t->n = calloc((size_t)FILM_COLUMNS * t->n_buckets, sizeof(*t->n));
@@ -183,7 +188,7 @@ void film_look(struct film *f, const struct out_env *e, const struct out_map *m)
 			any = now[b] != 0;
 		if (!any)
 			continue;
-		struct film_track *t = film_track(f, m, film_title(e, m, m->key ? m->rows[i].key : NULL));
+		struct film_track *t = film_track(f, m, film_title(f, e, m, m->key ? m->rows[i].key : NULL));
 		if (t && !t->rest) {
 			film_add(f, t, now);
 		} else if (t) {
@@ -246,6 +251,8 @@ struct str film_unit(const struct film_track *t)
 	} units[] = { { "usecs", "us" }, { "msecs", "ms" }, { "nsecs", "ns" }, { "secs", "s" }, { "_us", "us" }, { "_ms", "ms" },
 		      { "_ns", "ns" }, { "@us", "us" }, { "@ms", "ms" }, { "@ns", "ns" }, { "bytes", "bytes" }, { "kbytes", "KB" } };
 	size_t len = strlen(t->map);
+	if (*t->unit)
+		return str_of(t->unit);
 	for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++) {
 		size_t n = strlen(units[i].end);
 		if (len >= n && !memcmp(t->map + len - n, units[i].end, n))

@@ -15,6 +15,7 @@ enum { FILM_COLUMNS = 512, FILM_TRACKS = 12, FILM_CHARTS = 8, CHART_LINES = 8 };
 struct film_track {
 	char *title;          /* "@us", "@us[sda]" */
 	char *map;            /* its map's name */
+	char unit[16];        /* of the values; empty: not known */
 	struct type type;     /* T_HIST or T_LHIST; only what describes the buckets */
 	uint32_t n_buckets;
 	uint64_t *last;       /* at the last look; the look that did not find the key made it zeros */
@@ -44,6 +45,7 @@ struct film {
 	struct film_track tracks[FILM_TRACKS];
 	struct chart charts[FILM_CHARTS];
 	uint32_t n_charts;
+	const char *program;        /* the tool whose maps these are: it stands for their names; or NULL */
 	bool live;                  /* for a terminal: columns scroll and keep their length */
 	int err;                    /* -ENOMEM; sticks */
 };
@@ -76,6 +78,6 @@ struct film_rows {
 bool film_rows(const struct film_track *t, uint32_t from_column, uint32_t columns, uint32_t most, struct film_rows *ret);
 double film_bound(const struct film_track *t, uint32_t bucket);
 double film_cell(const struct film_track *t, const struct film_rows *r, uint32_t column, uint32_t row);
-struct str film_unit(const struct film_track *t); /* by the map's name: "@usecs" */
+struct str film_unit(const struct film_track *t); /* or by the map's name: "@usecs" */
 
 #endif

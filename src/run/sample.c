@@ -67,6 +67,9 @@ void sample_take(struct session *s)
 			continue;
 		struct out_map o = { .name = m->name, .key = m->key, .value = m->value, .value_size = agg_size(m->value, m->value_size),
 				     .rows = r.rows, .n = r.n };
+		for (uint32_t k = 0; k < s->module.events.n; k++) /* what the program says when it prints it */
+			if (s->module.events.v[k].kind == EV_PRINT_MAP && s->module.events.v[k].map == i && s->module.events.v[k].fmt.len)
+				o.unit = s->module.events.v[k].fmt;
 		film_look(f, &s->out_env, &o);
 		map_rows_fini(&r);
 	}
