@@ -29,6 +29,12 @@ bool dwarf_visit(struct sym_dwarf *d)
 	return d->visits < DWARF_VISITS && ++d->visits;
 }
 
+bool dwarf_next(struct sym_dwarf *d, Dwarf_Die *die)
+{
+	const void *at = die->addr;
+	return dwarf_visit(d) && d->dw->dwarf_siblingof(die, die) == 0 && (uintptr_t)die->addr > (uintptr_t)at;
+}
+
 bool dwarf_number(struct sym_dwarf *d, Dwarf_Die *die, unsigned name, uint64_t *ret)
 {
 	Dwarf_Attribute at;
@@ -64,9 +70,19 @@ const char *dwarf_name(struct sym_dwarf *d, Dwarf_Die *die)
 
 /* -- the file -- */
 
+/* Strings are read up to their NUL, by libdw too, which has not always looked where the section ends. */
+static bool dwarf_is_terminated(Elf_Scn *scn, const GElf_Shdr *sh)
+{
+	if ((sh->sh_flags & SHF_COMPRESSED) && elf_compress(scn, 0, 0) < 0)
+		return false;
+	Elf_Data *data = elf_getdata(scn, NULL);
+	return !data || !data->d_size || (data->d_buf && ((const char *)data->d_buf)[data->d_size - 1] == 0);
+}
+
 /* Its bytes are there: a stripped file's sections are gone, or marked as having none. */
 static bool dwarf_has_info(Elf *elf)
 {
+	bool has = false;
 	size_t names = 0;
 	uint32_t n = 0;
 	GElf_Shdr sh;
@@ -74,10 +90,13 @@ static bool dwarf_has_info(Elf *elf)
 		return false;
 	for (Elf_Scn *scn = NULL; (scn = elf_nextscn(elf, scn)) && n < DWARF_SECTIONS; n++) {
 		const char *s = gelf_getshdr(scn, &sh) ? elf_strptr(elf, names, sh.sh_name) : NULL;
-		if (s && sh.sh_type != SHT_NOBITS && (strcmp(s, ".debug_info") == 0 || strcmp(s, ".zdebug_info") == 0))
-			return true;
+		if (!s || sh.sh_type == SHT_NOBITS)
+			continue;
+		has |= strcmp(s, ".debug_info") == 0 || strcmp(s, ".zdebug_info") == 0;
+		if ((strcmp(s, ".debug_str") == 0 || strcmp(s, ".debug_line_str") == 0) && !dwarf_is_terminated(scn, &sh))
+			return false;
 	}
-	return false;
+	return has;
 }
 
 /* Takes the descriptor. */
@@ -243,7 +262,7 @@ static void func_note(struct sym_dwarf *d, struct dwarf_unit *u, Dwarf_Die *scop
 		default:
 			break;
 		}
-	} while (dwarf_visit(d) && d->dw->dwarf_siblingof(&die, &die) == 0);
+	} while (dwarf_next(d, &die));
 }
 
 static int func_order(const void *x, const void *y)
@@ -324,7 +343,7 @@ static void func_params(struct sym_dwarf *d, Dwarf_Die *die, uint64_t entry, str
 		/* The concrete function's own entries say where they are. */
 		Dwarf_Die it = own, abstract;
 		bool found = false;
-		for (bool more = has_own; more && dwarf_visit(d); more = d->dw->dwarf_siblingof(&it, &it) == 0)
+		for (bool more = has_own; more; more = dwarf_next(d, &it))
 			if (d->dw->dwarf_tag(&it) == DW_TAG_formal_parameter && dwarf_follow(d, &it, DW_AT_abstract_origin, &abstract) &&
 			    abstract.addr == p.addr) {
 				place = it;
@@ -335,7 +354,7 @@ static void func_params(struct sym_dwarf *d, Dwarf_Die *die, uint64_t entry, str
 			continue;
 		func_place(d, &place, entry, &x);
 		vec_push(d->a, &f->params, x);
-	} while (f->params.n < 256 && dwarf_visit(d) && d->dw->dwarf_siblingof(&p, &p) == 0);
+	} while (f->params.n < 256 && dwarf_next(d, &p));
 }
 
 static enum sym_language func_language(struct sym_dwarf *d, struct dwarf_unit *u)

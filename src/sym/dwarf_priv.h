@@ -52,6 +52,7 @@ struct sym_dwarfs {
 
 /* dwarf.c */
 bool dwarf_visit(struct sym_dwarf *d);                                   /* false: enough has been looked at */
+bool dwarf_next(struct sym_dwarf *d, Dwarf_Die *die);                    /* to the next of its siblings, which lies behind it; counts as a visit */
 void dwarf_read_units(struct sym_dwarf *d);
 struct dwarf_unit *dwarf_unit_at(struct sym_dwarf *d, uint64_t addr);
 bool dwarf_number(struct sym_dwarf *d, Dwarf_Die *die, unsigned name, uint64_t *ret); /* a constant attribute */

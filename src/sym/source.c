@@ -55,7 +55,7 @@ static void line_scope(struct sym_dwarf *d, Dwarf_Die *die, uint64_t addr, unsig
 			if (has)
 				return;
 		}
-	} while (dwarf_visit(d) && d->dw->dwarf_siblingof(&c, &c) == 0);
+	} while (dwarf_next(d, &c));
 }
 
 static void line_found(struct line_search *x, struct dwarf_unit *u, const struct sym_line *l)

@@ -51,7 +51,7 @@ static void type_note(struct sym_dwarf *d, Dwarf_Die *scope, unsigned depth)
 		}
 		if (tag == DW_TAG_namespace || keyword == 's' || keyword == 'u')
 			type_note(d, &die, depth + 1);
-	} while (dwarf_visit(d) && d->dw->dwarf_siblingof(&die, &die) == 0);
+	} while (dwarf_next(d, &die));
 }
 
 static Dwarf_Die *type_definition(struct sym_dwarf *d, char keyword, struct str name)
@@ -168,7 +168,7 @@ static void type_values(struct sym_dwarf *d, Dwarf_Die *die, struct type *t)
 			negative |= x < 0;
 		}
 		vec_push(d->a, &t->values, ((struct enum_value){ str_of(arena_strdup(d->a, name)), x }));
-	} while (t->values.n < DWARF_MEMBERS && dwarf_visit(d) && d->dw->dwarf_siblingof(&v, &v) == 0);
+	} while (t->values.n < DWARF_MEMBERS && dwarf_next(d, &v));
 	t->is_signed |= negative;
 }
 
@@ -248,7 +248,7 @@ static struct type *type_array_of(struct sym_dwarf *d, Dwarf_Die *die, unsigned 
 			    d->dw->dwarf_formsdata(&at, &upper) == 0 && upper >= 0)
 				counts[n] = (uint64_t)upper + 1;
 			n++;
-		} while (n < 16 && dwarf_visit(d) && d->dw->dwarf_siblingof(&sub, &sub) == 0);
+		} while (n < 16 && dwarf_next(d, &sub));
 	}
 	if (dwarf_flag(d, die, DW_AT_GNU_vector))
 		return n && counts[0] <= 4096 ? type_float(d, "vector", counts[0] * t->size, counts[0] * t->size <= 8 ? FLOAT_SSE : FLOAT_WIDE) :
@@ -340,7 +340,7 @@ static bool type_own_copy(struct sym_dwarf *d, Dwarf_Die *fn, const char *class_
 		same = (tag == DW_TAG_reference_type || tag == DW_TAG_rvalue_reference_type) && dwarf_follow(d, &type, DW_AT_type, &to) &&
 		       type_peel(d, &to, NULL) && strcmp(dwarf_name(d, &to), class_name) == 0;
 		n++;
-	} while (n < 2 && dwarf_visit(d) && d->dw->dwarf_siblingof(&p, &p) == 0);
+	} while (n < 2 && dwarf_next(d, &p));
 	return n == 1 && same;
 }
 
@@ -378,7 +378,7 @@ bool dwarf_by_reference(struct sym_dwarf *d, Dwarf_Die *type, unsigned depth)
 		default:
 			break;
 		}
-	} while (dwarf_visit(d) && d->dw->dwarf_siblingof(&m, &m) == 0);
+	} while (dwarf_next(d, &m));
 	return false;
 }
 
@@ -405,7 +405,7 @@ static bool member_tree(struct sym_dwarf *d, Dwarf_Die *type, unsigned depth, ui
 		if ((t == DW_TAG_member || t == DW_TAG_inheritance) && dwarf_follow(d, &m, DW_AT_type, &of) &&
 		    !member_tree(d, &of, depth + 1, budget))
 			return false;
-	} while (d->dw->dwarf_siblingof(&m, &m) == 0);
+	} while (dwarf_next(d, &m));
 	return true;
 }
 
@@ -501,6 +501,6 @@ bool dwarf_complete(struct type_maker *m, struct type *t)
 		int tag = d->dw->dwarf_tag(&member);
 		if (tag == DW_TAG_member || tag == DW_TAG_inheritance)
 			member_add(d, t, &member);
-	} while (t->fields.n < DWARF_MEMBERS && dwarf_visit(d) && d->dw->dwarf_siblingof(&member, &member) == 0);
+	} while (t->fields.n < DWARF_MEMBERS && dwarf_next(d, &member));
 	return true;
 }
