@@ -325,7 +325,8 @@ static int list_user(struct listing *x, const struct provider *p, const char *re
 {
 	struct str parts[LIST_PARTS];
 	uint32_t n = 0;
-	struct provider_env env = { .facts = x->f, .diags = x->d, .arena = x->a, .pid = x->pid, .missing_probes = 2, .impl = x->debug };
+	struct provider_env env = { .facts = x->f, .diags = x->d, .arena = x->a, .pid = x->pid, .missing_probes = 2, .impl = x->debug,
+				    .unsafe = p->id == PROV_USDT /* what is there, not what can be attached */ };
 	x->env = &env;
 	for (const char *s = rest; n < LIST_PARTS;) {
 		size_t len = strcspn(s, ":");
