@@ -205,6 +205,18 @@ static bool attach_is_return(const struct attach_point *ap)
 	return ap->provider == PROV_URETPROBE;
 }
 
+/* The kernel has one semaphore for a place, that of the first who came: EINVAL for all who name another, or none. */
+static const char *attach_semaphore_doubt(struct attaching *x, const struct attach_point *ap)
+{
+	for (uint32_t i = 0; i < x->m->attaches.n; i++) {
+		const struct attach_point *o = x->m->attaches.v[i];
+		if (str_eq(o->target, ap->target) && o->address == ap->address && o->cookie_ref_ctr != ap->cookie_ref_ctr)
+			return arena_printf(x->a, "; %.*s is at the same place and has a semaphore, which the kernel wants of all probes there",
+					    STR_FMT(o->cookie_ref_ctr ? o->name : ap->name));
+	}
+	return ap->cookie_ref_ctr ? "; perhaps somebody else has a probe there without its semaphore" : "";
+}
+
 static void attach_fail_uprobe(struct attaching *x, uint32_t at, int err)
 {
 	const struct attach_point *ap = x->m->attaches.v[at];
@@ -213,6 +225,9 @@ static void attach_fail_uprobe(struct attaching *x, uint32_t at, int err)
 		attach_fail_text(x, at, err, arena_printf(x->a, "the kernel cannot put a breakpoint on the instruction in %s", where));
 	else if (err == -ESRCH)
 		attach_fail_text(x, at, err, arena_printf(x->a, "process %d: %s", x->pid, strerror(ESRCH)));
+	else if (err == -EINVAL)
+		attach_fail_text(x, at, err, arena_printf(x->a, "cannot put a breakpoint in %s: %s%s", where, strerror(EINVAL),
+							  attach_semaphore_doubt(x, ap)));
 	else
 		attach_fail(x, at, err, arena_printf(x->a, "cannot put a breakpoint in %s", where));
 }
