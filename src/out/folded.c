@@ -53,11 +53,12 @@ static void fold_name(struct buf *line, const char *s, size_t n)
 }
 
 /* Functions that were inlined are frames, too, marked as such: outermost first, as all is here. */
-static void fold_inlined(const struct out_frame *f, struct buf *line)
+static void fold_inlined(const struct out_env *e, const struct out_frame *f, struct buf *line)
 {
 	for (uint32_t i = f->n_inlined; i-- > 0;) {
 		fold_name(line, f->inlined[i].name, strlen(f->inlined[i].name));
-		buf_adds(line, "_[i]");
+		if (e->marks)
+			buf_adds(line, "_[i]");
 	}
 }
 
@@ -68,7 +69,9 @@ static void fold_frame_name(const struct out_env *e, const struct type *t, uint3
 	char where[256];
 	if (e->frame && e->frame(e->arg, user, pid, addr - (is_return && addr), &f)) {
 		fold_name(line, f.name, strlen(f.name));
-		fold_inlined(&f, line);
+		if (e->marks && user && f.module && !strcmp(f.module, "[anon]"))
+			buf_adds(line, "_[j]");
+		fold_inlined(e, &f, line);
 		return;
 	}
 	const char *m = f.module ? f.module : user ? "unknown" : "kernel", *slash = strrchr(m, '/');
@@ -80,7 +83,7 @@ static void fold_frame_name(const struct out_env *e, const struct type *t, uint3
 static void fold_frame(const struct out_env *e, const struct type *t, uint32_t pid, uint64_t addr, bool is_return, struct buf *line)
 {
 	fold_frame_name(e, t, pid, addr, is_return, line);
-	if (e->mark_kernel && t->kind == T_KSTACK)
+	if (e->marks && t->kind == T_KSTACK)
 		buf_adds(line, "_[k]");
 }
 

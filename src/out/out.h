@@ -25,7 +25,7 @@ struct out_frame {
 /* What rendering needs besides the bytes. Callbacks may be NULL: then numbers are printed. */
 struct out_env {
 	const struct module *module;  /* names of attach points (T_PROBE), interned strings */
-	bool mark_kernel;             /* folded: the kernel's frames end in _[k], for flame.c */
+	bool marks;                   /* folded: frames of the kernel end in _[k], those of JIT compilers in _[j], inlined ones in _[i] */
 	struct film *film;            /* folded: histograms and time series are shown as pictures, not as text; or NULL */
 	struct str trunc_trailer;     /* appended to a string that fills its type without a NUL: ".." */
 	int64_t wall_minus_boot_ns;   /* CLOCK_REALTIME - CLOCK_BOOTTIME */

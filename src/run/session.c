@@ -81,7 +81,7 @@ static void session_open_output(struct session *s)
 	const struct session_options *o = s->o;
 	s->procs = sym_procs_new((struct sym_options){ .demangle = s->sema.config.cpp_demangle, .lines = s->sema.config.show_debug_info });
 	s->out_env = (struct out_env){
-		.module = &s->module, .json = o->json, .mark_kernel = o->svg, .film = o->svg ? o->film : NULL, .trunc_trailer = s->sema.config.str_trunc_trailer, .arg = s, .ksym = stack_ksym,
+		.module = &s->module, .json = o->json, .marks = o->svg || s->sema.config.stack_marks, .film = o->svg ? o->film : NULL, .trunc_trailer = s->sema.config.str_trunc_trailer, .arg = s, .ksym = stack_ksym,
 		.usym = stack_usym, .stack = stack_frames, .frame = stack_frame, .cgroup_path = cgroup_path, .build_id = stack_build_id,
 		.wall_minus_boot_ns = session_clock_delta(CLOCK_REALTIME, CLOCK_BOOTTIME),
 		.wall_minus_tai_ns = session_clock_delta(CLOCK_REALTIME, CLOCK_TAI),

@@ -33,6 +33,7 @@ static const struct {
 	{ "unstable_typeinfo", CFG_UNSTABLE, offsetof(struct sema_config, unstable_typeinfo) },
 	{ "unstable_dw_ustack", CFG_UNSTABLE, offsetof(struct sema_config, unstable_dw_ustack) },
 	{ "unstable_import_statement", CFG_UNSTABLE, offsetof(struct sema_config, unstable_import_statement) },
+	{ "stack_marks", CFG_BOOL, offsetof(struct sema_config, stack_marks) },
 	{ "show_debug_info", CFG_BOOL, offsetof(struct sema_config, show_debug_info) },
 	{ "generated", CFG_BOOL, offsetof(struct sema_config, generated) },
 	{ "use_blazesym", CFG_BOOL, offsetof(struct sema_config, use_blazesym) },

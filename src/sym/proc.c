@@ -295,10 +295,12 @@ void sym_procs_fork(struct sym_procs *p, uint32_t pid, uint32_t parent)
 
 static const struct mapping *snapshot_at(const struct snapshot *s, uint64_t addr)
 {
-	for (uint32_t i = s->live ? s->n : 0; i-- > 0;)
+	for (uint32_t i = s->n; s->live && i-- > 0;)
 		if (s->maps[i].lo <= addr && addr < s->maps[i].hi)
 			return &s->maps[i];
-	uint32_t lo = 0, hi = s->live ? 0 : s->n;
+	if (s->live)
+		return NULL;
+	uint32_t lo = 0, hi = s->n;
 	while (lo < hi) { /* the kernel lists them by address */
 		uint32_t mid = lo + (hi - lo) / 2;
 		if (s->maps[mid].hi <= addr)

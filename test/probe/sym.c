@@ -435,6 +435,9 @@ static void test_procs(struct arena *a)
 	sym_procs_exec(p, 4000001);
 	sym_procs_mapped(p, &(struct sym_mapping){ 4000001, here & ~0xfffull, 0x2000, 0, 1, 2, "/nowhere" });
 	CHECK(&c, !sym_procs_at(p, 4000001, here, &f) || strcmp(f.file, "/nowhere"));
+	sym_procs_mapped(p, &(struct sym_mapping){ 4000300, 0x10000, 0x1000, 0, 1, 3, "/low" });
+	CHECK(&c, !sym_procs_at(p, 4000300, 0x50000, &f) && !f.file); /* behind all that is known */
+	CHECK(&c, !sym_procs_at(p, 4000300, 0x10010, &f) && !strcmp(f.file, "/low"));
 	/* nonsense, and more than is kept */
 	sym_procs_mapped(p, &(struct sym_mapping){ me, 5, 0, 0, 1, 2, "/x" });
 	sym_procs_mapped(p, &(struct sym_mapping){ me, ~0ull, 2, 0, 1, 2, "/x" });
