@@ -294,14 +294,17 @@ int event_handle(void *arg, const void *record, uint32_t size)
 			goto bad;
 		memcpy(&pid, p, 8);
 		if (s->procs)
-			mmaps_drain(s->mmaps, s->procs); /* older than what we look at now */
-		if (s->procs)
-			sym_procs_see(s->procs, (uint32_t)pid);
+			sym_procs_see(s->procs, (uint32_t)pid); /* first of all: it may not live long */
 		break;
 	}
 	case EV_UNWIND:
 		if (len < sizeof(struct unwind_ask))
 			goto bad;
+		if (s->procs) { /* while it lives: a table takes its time */
+			struct unwind_ask ask;
+			memcpy(&ask, p, sizeof(ask));
+			sym_procs_see(s->procs, (uint32_t)ask.pid);
+		}
 		unwind_asked(s, p);
 		break;
 	case EV_RUNTIME:

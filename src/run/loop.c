@@ -111,7 +111,7 @@ static int loop_open(struct session *s)
 	return 0;
 }
 
-static void loop_woken(struct session *s, const struct epoll_event *ev)
+static void loop_woken(struct session *s, const struct epoll_event *ev, bool *ret_mapped)
 {
 	switch ((enum session_place)ev->data.u32) {
 	case WAKE_CONTROL:
@@ -129,8 +129,8 @@ static void loop_woken(struct session *s, const struct epoll_event *ev)
 			s->stopping = true;
 		}
 		break;
-	case WAKE_MMAP:
-		mmaps_drain(s->mmaps, s->procs);
+	case WAKE_MMAP: /* behind the rings: other processes' files can wait, a process that was met may be gone soon */
+		*ret_mapped = true;
 		break;
 	case WAKE_COST:
 		cost_tick(s);
@@ -157,6 +157,7 @@ int loop_run(struct session *s)
 	if (!s->iter.started && !loop_endless(s))
 		s->stopping = true;
 	while (!s->stopping && !s->exiting) {
+		bool mapped = false;
 		int timeout = more ? 0 : !s->events.consumer ? -1 : n ? LOOP_FLOW_MS : LOOP_QUIET_MS;
 		sigprocmask(SIG_BLOCK, &s->signals.blocked, NULL);
 		if (signals_stop()) {
@@ -168,8 +169,10 @@ int loop_run(struct session *s)
 		if (k < 0 && errno != EINTR)
 			return -errno;
 		for (int i = 0; i < k; i++)
-			loop_woken(s, &ev[i]);
+			loop_woken(s, &ev[i], &mapped);
 		more = loop_portion(s, &n);
+		if (mapped)
+			mmaps_drain(s->mmaps, s->procs);
 		if (s->events.consumer)
 			loop_lost(s, false);
 	}
