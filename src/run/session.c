@@ -208,8 +208,6 @@ static int session_attach(struct session *s)
 	if (err)
 		return session_refused(s, "Cannot keep --max-cost: no run-time statistics of BPF programs", err);
 	s->mmaps = s->procs ? mmaps_open(s) : NULL; /* before the first stack */
-	if ((err = unwind_open(s)))
-		return session_refused(s, "Cannot make the unwind tables", err);
 	err = probe_attach(&s->arena, s->kern, &s->module, &s->plan, s->prog_fds, s->o->follow ? 0 : s->pid, session_interrupted, NULL, &s->attached);
 	if (err == -EINTR) {
 		diag_add(&s->diags, D_SYSTEM, (struct span){ 0 }, "Interrupted while attaching",
@@ -276,6 +274,11 @@ static void session_run_loaded(struct session *s)
 		return;
 	}
 	session_fill_header(s);
+	int err = unwind_open(s);
+	if (err) {
+		session_refused(s, "Cannot make the unwind tables", err);
+		return;
+	}
 	if (!s->o->dry_run && !session_test_run(s, PROV_BEGIN, 0)) {
 		session_finish(s, false);
 		return;
