@@ -301,7 +301,7 @@ void lower_process(struct lower *l, ref pid, ref is_new);
 ref lower_stack_len(struct lower *l, struct node *n);             /* number of frames */
 
 /* lower_unwind.c */
-enum { UNWIND_FRAMES = 512 }; /* the walk's state, in front of the frames */
+enum { UNWIND_FRAMES = 576 }; /* the walk's state, in front of the frames */
 /* Walk the user's stack into the frames behind `state` (scratch memory); v_bytes: how much they are. Goes to `done`, or to `by_pointer` when the
  * frame pointers must do. false: nothing was emitted, this kernel cannot. */
 bool lower_unwind(struct lower *l, ref state, uint32_t depth, uint32_t v_bytes, uint32_t done, uint32_t by_pointer);

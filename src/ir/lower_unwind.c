@@ -32,8 +32,10 @@ enum { /* the state */
 	ST_UTASK = 152, ST_RI = 160,   /* of the thread: uprobes, return probes on their way; 0: none */
 	ST_TMP = 168,   /* two words */
 	ST_KEY = 184,   /* struct unwind_key */
-	ST_NODE = 256,  /* a node, a mapping, an inode */
+	ST_LAST = 216 - ST_LO, /* the mapping before it, if it is to be had again: ST_LO to ST_BUCKETS once more, from this + ST_LO on */
+	ST_NODE = 272,  /* a node, a mapping, an inode */
 	NODE_SIZE = 256,
+	ST_SIZE = ST_NODE + NODE_SIZE,
 };
 enum walk_status { WALK_OK, WALK_UNKNOWN, WALK_WAITING };
 enum { NODE_DENSE, NODE_LEAF, NODE_RANGE, NODE_ARANGE, WALK_LEVELS = 8, WALK_STEPS = 10, WALK_RETURNS = 16, TRAMPOLINE = 64 /* bytes */, INSN_MAX = 15, VM_EXEC = 4, USER_CS = 0x33 };
@@ -148,6 +150,8 @@ static bool unwind_fits(struct unwind_layout *k)
 	       k->arange_meta.off < NODE_SIZE && (k->i_mtime.size == 4 || k->i_mtime.size == 8) && k->i_ino.size == 8 && k->sb_dev.size == 4;
 }
 
+static uint32_t walk_key_fn(struct lower *l, const struct unwind_layout *k);
+
 static uint32_t unwind_map(struct lower *l, struct module_map mm)
 {
 	mm.by_name_only = true;
@@ -168,10 +172,11 @@ static struct unwind_layout *unwind_layout(struct lower *l)
 	if (!unwind_members(f, k) || !unwind_fits(k))
 		return NULL;
 	k->rules = unwind_map(l, (struct module_map){ .kind = MM_UNWIND_RULES, .key_size = 4, .max_entries = 1,
-						     .value_size = UNWIND_RULES * sizeof(struct unwind_rule) });
+						     .value_size = UNWIND_RULES * sizeof(struct unwind_rule) + UNWIND_STATE });
 	k->words = unwind_map(l, (struct module_map){ .kind = MM_UNWIND_WORDS, .key_size = 4, .value_size = 4, .max_entries = UNWIND_CHUNKS });
 	k->files = unwind_map(l, (struct module_map){ .kind = MM_UNWIND_FILES, .key_size = sizeof(struct unwind_key),
 						     .value_size = sizeof(struct unwind_file), .max_entries = UNWIND_FILES });
+	l->m->key_fn = walk_key_fn(l, k);
 	return l->unwind = k;
 }
 
@@ -583,15 +588,51 @@ static void walk_advance(struct walk *w, ref is_return)
 	ir_ret(b, num(w, 0));
 }
 
+/* One of the words that were read at once: v, if it is among them. */
+static void walk_pick(struct walk *w, uint32_t v, ref at)
+{
+	struct ir_build *b = &w->l->b;
+	uint32_t saved = func_block(b->f), join = func_block(b->f);
+	ir_br(b, bin(w, OP_ULT, at, num(w, UNWIND_SPAN_MAX)), saved, join);
+	ir_at(b, saved);
+	ir_setvar(b, v, ir_load(b, TY_I64, 8, false, ir_addptr(b, w->st, at), ST_NODE));
+	ir_jmp(b, join);
+	ir_at(b, join);
+}
+
+/* The usual case: everything in one read. */
+static void walk_at_once(struct walk *w, ref rule, ref span, ref cfa, uint32_t done, uint32_t lost)
+{
+	struct ir_build *b = &w->l->b;
+	uint32_t read = func_block(b->f), good = func_block(b->f);
+	ir_br(b, bin(w, OP_ULE, span, num(w, UNWIND_SPAN_MAX)), read, lost);
+	ir_at(b, read);
+	ref bad = ir_call(b, TY_I64, H_probe_read_user, 3, ir_addptr_imm(b, w->st, ST_NODE), span, bin(w, OP_SUB, cfa, span));
+	ir_br(b, bad, lost, good);
+	ir_at(b, good);
+	ir_setvar(b, w->v_pc, ir_load(b, TY_I64, 8, false, ir_addptr(b, w->st, span), ST_NODE - 8));
+	walk_pick(w, w->v_fp, walk_field(w, rule, 1, offsetof(struct unwind_rule, fp_at)));
+	walk_pick(w, w->v_bx, walk_field(w, rule, 1, offsetof(struct unwind_rule, bx_at)));
+	ir_jmp(b, done);
+}
+
 static void walk_by_rule(struct walk *w, ref rule, ref look, uint32_t lost)
 {
 	struct ir_build *b = &w->l->b;
 	struct func *f = b->f;
+	uint32_t together = func_block(f), apart = func_block(f), done = func_block(f);
 	uint32_t v_cfa = func_var(f, TY_I64, "cfa"), in_memory = func_block(f), in_register = func_block(f), have = func_block(f);
 	ref flags = walk_field(w, rule, 1, offsetof(struct unwind_rule, flags));
 	walk_cfa(w, rule, look, bin(w, OP_AND, flags, num(w, UW_DEREF | UW_PLT)), v_cfa, lost);
-	ref ra = walk_field(w, rule, 1, offsetof(struct unwind_rule, ra_base));
 	ir_setvar(b, w->v_pc, num(w, 0));
+	ir_setvar(b, w->v_fp, walk_get(w, ST_FP));
+	ir_setvar(b, w->v_bx, walk_get(w, ST_BX));
+	ref span = walk_field(w, rule, 1, offsetof(struct unwind_rule, span));
+	ir_br(b, span, together, apart);
+	ir_at(b, together);
+	walk_at_once(w, rule, span, ir_getvar(b, v_cfa), done, lost);
+	ir_at(b, apart);
+	ref ra = walk_field(w, rule, 1, offsetof(struct unwind_rule, ra_base));
 	ir_br(b, bin(w, OP_EQ, ra, num(w, UW_DI)), in_register, in_memory);
 	ir_at(b, in_register);
 	ir_setvar(b, w->v_pc, walk_get(w, ST_DI));
@@ -600,12 +641,12 @@ static void walk_by_rule(struct walk *w, ref rule, ref look, uint32_t lost)
 	walk_saved(w, w->v_pc, ra, walk_field(w, rule, 4, offsetof(struct unwind_rule, ra_off)), v_cfa, lost);
 	ir_jmp(b, have);
 	ir_at(b, have);
-	ir_setvar(b, w->v_fp, walk_get(w, ST_FP));
 	walk_saved(w, w->v_fp, walk_field(w, rule, 1, offsetof(struct unwind_rule, fp_base)),
 		   walk_field(w, rule, 4, offsetof(struct unwind_rule, fp_off)), v_cfa, lost);
-	ir_setvar(b, w->v_bx, walk_get(w, ST_BX));
 	walk_saved(w, w->v_bx, walk_field(w, rule, 1, offsetof(struct unwind_rule, bx_base)),
 		   walk_field(w, rule, 4, offsetof(struct unwind_rule, bx_off)), v_cfa, lost);
+	ir_jmp(b, done);
+	ir_at(b, done);
 	ir_setvar(b, w->v_sp, ir_getvar(b, v_cfa));
 	ref is_signal = bin(w, OP_AND, bin(w, OP_LSHR, walk_field(w, rule, 1, offsetof(struct unwind_rule, flags)), num(w, 2)), num(w, 1));
 	_Static_assert(UW_SIGNAL == 4, "the shift above");
@@ -645,9 +686,17 @@ static uint32_t walk_make(struct lower *l, const struct unwind_layout *k, uint32
 	struct walk w = { .l = l, .k = k, .stop = func_block(f), .key = func_slot(f, 8, 8, "key"), .v_pc = func_var(f, TY_I64, "pc"),
 			  .v_sp = func_var(f, TY_I64, "sp"), .v_fp = func_var(f, TY_I64, "fp"), .v_bx = func_var(f, TY_I64, "bx") };
 	w.st = ir_load(LB, TY_MAPV, 8, false, ir_arg(LB, 1), 0);
-	uint32_t find = func_block(f), have = func_block(f), by_pointer = func_block(f), table = func_block(f), lost = func_block(f);
+	uint32_t find = func_block(f), have = func_block(f), other = func_block(f), by_pointer = func_block(f), table = func_block(f), lost = func_block(f);
 	ref pc = walk_get(&w, ST_PC), look = bin(&w, OP_SUB, pc, walk_get(&w, ST_RETURN)), lo = walk_get(&w, ST_LO);
-	ir_br(LB, bin(&w, OP_ULT, bin(&w, OP_SUB, look, lo), bin(&w, OP_SUB, walk_get(&w, ST_HI), lo)), have, find);
+	ir_br(LB, bin(&w, OP_ULT, bin(&w, OP_SUB, look, lo), bin(&w, OP_SUB, walk_get(&w, ST_HI), lo)), have, other);
+	ir_at(LB, other); /* stacks go to and fro between a program and a library */
+	ref was_lo = walk_get(&w, ST_LAST + ST_LO), was_hi = walk_get(&w, ST_LAST + ST_HI);
+	for (uint32_t i = ST_LO; i <= ST_BUCKETS; i += 8) {
+		ref mine = walk_get(&w, i), others = walk_get(&w, ST_LAST + i);
+		walk_set(&w, i, others);
+		walk_set(&w, ST_LAST + i, mine);
+	}
+	ir_br(LB, bin(&w, OP_ULT, bin(&w, OP_SUB, look, was_lo), bin(&w, OP_SUB, was_hi, was_lo)), have, find);
 	ir_at(LB, find);
 	walk_mapping(&w, look);
 	ir_jmp(LB, have);
@@ -684,13 +733,47 @@ static uint32_t walk_fn(struct lower *l, struct unwind_layout *k, uint32_t depth
 
 /* -- the call -- */
 
+/* The process into the state. */
+static void unwind_process(struct walk *w, ref mm)
+{
+	const struct unwind_layout *k = w->k;
+	walk_set(w, ST_ROOT, ir_load(&w->l->b, TY_I64, 8, false, mm, k->mm_mt.off + k->mt_root.off));
+	walk_set(w, ST_VDSO, ir_load(&w->l->b, TY_I64, 8, false, mm, k->mm_context.off + k->context_vdso.off));
+}
+
+/* The reader has the kernel say what a file's key is: it maps the file and runs this, instead of guessing from stat(2). */
+static uint32_t walk_key_fn(struct lower *l, const struct unwind_layout *k)
+{
+	struct ir_build was = l->b;
+	struct func *f = func_new(l->a, arena_printf(l->a, "key_%u", l->m->funcs.n));
+	uint32_t fn = l->m->funcs.n;
+	f->n_args = 1;
+	f->arg_types[0] = TY_CTX;
+	f->span = was.span;
+	vec_push(l->a, &l->m->funcs, f);
+	l->b = (struct ir_build){ .f = f, .blk = 1, .span = was.span };
+	struct walk w = { .l = l, .k = k, .stop = func_block(f), .key = func_slot(f, 8, 8, "key") };
+	_Static_assert((int)ST_KEY == UNWIND_STATE_KEY && (int)ST_SIZE <= UNWIND_STATE && (int)UNWIND_FRAMES == UNWIND_STATE, "what the reader expects");
+	w.st = ir_mapval(LB, k->rules, UNWIND_RULES * sizeof(struct unwind_rule));
+	ref mm = ir_load(LB, TY_BTF, 8, false, ir_call(LB, TY_BTF, H_get_current_task_btf, 0), k->task_mm.off);
+	walk_if(&w, bin(&w, OP_NE, mm, num(&w, 0)), w.stop);
+	unwind_process(&w, mm);
+	walk_set(&w, ST_UTASK, num(&w, 0));
+	walk_mapping(&w, ir_load(LB, TY_I64, 8, false, ir_arg(LB, 0), 0));
+	ir_jmp(LB, w.stop);
+	ir_at(LB, w.stop);
+	ir_ret(LB, num(&w, 0));
+	l->b = was;
+	return fn;
+}
+
 /* Registers and process into the state, or to `no`. */
 static void unwind_begin(struct walk *w, uint32_t no)
 {
 	struct ir_build *b = &w->l->b;
 	const struct unwind_layout *k = w->k;
 	struct func *f = b->f;
-	static const uint32_t zero[] = { ST_LO, ST_HI, ST_RETURN, ST_N, ST_STATUS, ST_XOL, ST_UTASK, ST_RI };
+	static const uint32_t zero[] = { ST_LO, ST_HI, ST_LAST + ST_LO, ST_LAST + ST_HI, ST_RETURN, ST_N, ST_STATUS, ST_XOL, ST_UTASK, ST_RI };
 	uint32_t probed = func_block(f), returns = func_block(f), go = func_block(f);
 	ref task = ir_call(b, TY_BTF, H_get_current_task_btf, 0);
 	ref mm = ir_load(b, TY_BTF, 8, false, task, k->task_mm.off);
@@ -702,8 +785,7 @@ static void unwind_begin(struct walk *w, uint32_t no)
 		walk_set(w, ST_PC + i * 8, ir_load(b, TY_I64, 8, false, regs, from[i].off));
 	for (unsigned i = 0; i < sizeof(zero) / sizeof(*zero); i++)
 		walk_set(w, zero[i], num(w, 0));
-	walk_set(w, ST_ROOT, ir_load(b, TY_I64, 8, false, mm, k->mm_mt.off + k->mt_root.off));
-	walk_set(w, ST_VDSO, ir_load(b, TY_I64, 8, false, mm, k->mm_context.off + k->context_vdso.off));
+	unwind_process(w, mm);
 	ref utask = ir_load(b, TY_BTF, 8, false, task, k->task_utask.off);
 	ir_br(b, bin(w, OP_NE, utask, num(w, 0)), probed, go);
 	ir_at(b, probed);

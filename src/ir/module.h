@@ -169,6 +169,7 @@ struct module {
 	uint32_t max_strlen;
 	uint32_t follow_map;      /* processes that are traced as children of one, by number (of the initial namespace); 0: there is none */
 	const char *license;
+	uint32_t key_fn;          /* function for a raw tracepoint's program: the key (unwind.h) of the file mapped at ctx[0]; 0: there is none */
 };
 
 #endif

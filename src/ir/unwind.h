@@ -8,7 +8,7 @@
  * wherever it has mapped the file.
  *
  * Rows lie in one space of 8-byte *words*, which is cut in chunks (inner maps) that are made when they are needed. Before a file's rows lies
- * its index, a word for each UNWIND_BUCKET bytes of code: where the rows of these bytes are. So a search looks at some four rows.
+ * its index, a word for each 64 bytes of code: where the rows of these bytes are. So a search looks at some two rows.
  *
  * Registers are named by what they are for, not by a processor's numbers; on arm64 the return address of a leaf is in a register, UW_LINK.
  */
@@ -35,7 +35,10 @@ enum unwind_flag {
 };
 struct unwind_rule {
 	uint8_t base, flags;
-	uint8_t ra_base, fp_base, bx_base, pad[3]; /* where they lie in memory: base + off; ra_base UW_DI, UW_LINK: in that register */
+	uint8_t ra_base, fp_base, bx_base; /* where they lie in memory: base + off; ra_base UW_DI, UW_LINK: in that register */
+	/* The usual case once more: all that was saved lies in the `span` bytes below the frame's address, the return address last, and is read at
+	 * once. fp_at, bx_at: where in them, UNWIND_KEPT: not saved. span 0: it is not so. */
+	uint8_t span, fp_at, bx_at;
 	int32_t off, add, ra_off, fp_off, bx_off, zero;
 };
 struct unwind_row {
@@ -64,11 +67,14 @@ struct unwind_file {
 	uint32_t bucket, n_buckets;
 };
 enum {
-	UNWIND_BUCKET_BITS = 8,
+	UNWIND_BUCKET_BITS = 6,
 	UNWIND_RULES = 16384,   /* powers of two */
 	UNWIND_CHUNK_BITS = 17, /* words in a chunk: a megabyte */
 	UNWIND_CHUNKS = 256,
 	UNWIND_FILES = 8192,
+	UNWIND_SPAN_MAX = 64, UNWIND_KEPT = 255,
+	/* behind the rules: room for the state of the function that finds the key of what is mapped at an address (module.key_fn) */
+	UNWIND_STATE = 576, UNWIND_STATE_KEY = 184,
 };
 /* What the program tells of a file that it does not know (EV_UNWIND). */
 struct unwind_ask {

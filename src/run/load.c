@@ -246,6 +246,18 @@ static int load_program(struct session *s, uint32_t i)
 	return fd;
 }
 
+int load_function(struct session *s, uint32_t fn, const char *name)
+{
+	const char *why = NULL;
+	struct bpf_code *c = bpf_compile(&s->arena, s->module.funcs.v, s->module.funcs.n, fn, &s->target, &why);
+	if (!c)
+		return -EINVAL;
+	load_relocate(s, c);
+	struct sys_prog p = { .type = BPF_PROG_TYPE_RAW_TRACEPOINT, .name = name, .license = s->module.license ? s->module.license : "GPL",
+			      .insns = c->insns.v, .n_insns = c->insns.n };
+	return sys_prog_load(&p);
+}
+
 int session_load(struct session *s)
 {
 	const struct module *m = &s->module;

@@ -210,6 +210,7 @@ void explain_print(struct session *s, struct buf *out);
 /* load.c: create maps, load programs. 0, or -errno (reported). */
 int session_load(struct session *s);
 void session_unload(struct session *s);
+int load_function(struct session *s, uint32_t fn, const char *name); /* as a raw tracepoint's program, to be run by us: its descriptor */
 const char *load_name(const struct session *s, uint32_t prog); /* the attach point that stands for a program */
 /* log.c: report what the verifier refused, at the source. */
 void log_report(struct session *s, uint32_t prog, int err, const char *log, uint32_t log_size);

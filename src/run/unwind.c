@@ -4,8 +4,8 @@
  *
  * A table belongs to a file, not to a process. Before anything is attached those are loaded that will be needed: of the files with probes; of
  * the process of -p; of the command of -c and its libraries; else of all processes, as long as PRELOAD_MS last. New files are taken from the
- * kernel's records of mappings. What is met before that the program tells (EV_UNWIND), by the kernel's own key of the file and by an address of the process in which it is mapped; the same when
- * the keys that we make of stat(2) are not the kernel's, as with overlays.
+ * kernel's records of mappings. What is met before that the program tells (EV_UNWIND), by the kernel's key of the file and by an address of the
+ * process at which it is mapped. Keys come from the kernel throughout (unwind_key): what stat(2) says is something else with overlays.
  *
  * A file stays once it is loaded. A chunk is never moved and a row never changed, so programs need no lock; the entry in the table of files
  * comes last. Memory is bounded by UNWIND_CHUNKS; a file that finds no room is marked, and its stacks are counted.
@@ -28,12 +28,13 @@
 #include "sym/cfi.h"
 
 enum {
-	PRELOAD_MS = 1500, CHUNK_WORDS = 1 << UNWIND_CHUNK_BITS, CHUNK_BYTES = CHUNK_WORDS * 8, WORDS_MAX = UNWIND_CHUNKS * CHUNK_WORDS,
-	FILE_WORDS_MAX = WORDS_MAX / 4, NEEDED_MAX = 128, VDSO_MAX = 64 << 10, HASH_SIZE = UNWIND_RULES * 2, KNOWN_SIZE = UNWIND_FILES * 2,
+	PRELOAD_MS = 1500, TARGETS_MS = 10000, CHUNK_WORDS = 1 << UNWIND_CHUNK_BITS, CHUNK_BYTES = CHUNK_WORDS * 8, WORDS_MAX = UNWIND_CHUNKS * CHUNK_WORDS,
+	FILE_WORDS_MAX = WORDS_MAX / 4, VDSO_MAX = 64 << 10, HASH_SIZE = UNWIND_RULES * 2, KNOWN_SIZE = UNWIND_FILES * 4,
+	RULES_BYTES = UNWIND_RULES * sizeof(struct unwind_rule) + UNWIND_STATE,
 };
 
 struct unwind {
-	int words_fd, files_fd;
+	int words_fd, files_fd, key_fd; /* key_fd: the program that tells keys; -1 */
 	struct unwind_rule *rules; /* mapped */
 	uint32_t n_rules;          /* with that of number 0, which is none */
 	uint32_t *hash;            /* rules by content */
@@ -172,7 +173,7 @@ static bool unwind_knows(struct unwind *u, const struct unwind_key *k, bool by_p
 
 static void unwind_remember(struct unwind *u, const struct unwind_key *k)
 {
-	if (u->n_known >= UNWIND_FILES || !k->ino)
+	if (u->n_known >= UNWIND_FILES * 2 || !k->ino)
 		return;
 	uint32_t at = unwind_hash(k->ino);
 	while (u->known[at].ino)
@@ -206,19 +207,44 @@ static int unwind_open_file(const char *path)
 	return fd;
 }
 
-/* By our own look at it. dev: as /proc/PID/maps says, or 0: stat's. */
-static void unwind_load_path(struct unwind *u, const char *path, uint64_t dev)
+/* The kernel's key of an open file: of what is mapped when we map it. Where that is not allowed, as stat(2) has it, which is the same but for overlays
+ * and a few more. */
+static bool unwind_key(const struct unwind *u, int fd, struct unwind_key *ret)
 {
 	struct stat st;
-	int fd = unwind_open_file(path);
-	if (fd >= 0 && !fstat(fd, &st)) {
-		struct unwind_key k = { .ino = st.st_ino, .size = (uint64_t)st.st_size, .mtime_ns = (uint64_t)st.st_mtim.tv_nsec,
-					.dev = dev ? dev : (uint64_t)major(st.st_dev) << 20 | minor(st.st_dev) };
-		if (!unwind_knows(u, &k, false))
-			unwind_load(u, &k, fd, NULL, 0);
+	struct unwind_key *at = (struct unwind_key *)((uint8_t *)u->rules + UNWIND_RULES * sizeof(struct unwind_rule) + UNWIND_STATE_KEY);
+	void *p = u->key_fd >= 0 ? mmap(NULL, 1, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0) : MAP_FAILED;
+	bool told = false;
+	if (p != MAP_FAILED) {
+		uint64_t ctx[1] = { (uint64_t)(uintptr_t)p };
+		uint32_t result;
+		memset(at, 0, sizeof(*at));
+		told = !sys_prog_test_run(u->key_fd, ctx, sizeof(ctx), &result) && at->ino;
+		*ret = *(volatile struct unwind_key *)at;
+		munmap(p, 1);
 	}
-	if (fd >= 0)
-		close(fd);
+	if (told)
+		return true;
+	if (fstat(fd, &st))
+		return false;
+	*ret = (struct unwind_key){ .ino = st.st_ino, .size = (uint64_t)st.st_size, .mtime_ns = (uint64_t)st.st_mtim.tv_nsec,
+				    .dev = (uint64_t)major(st.st_dev) << 20 | minor(st.st_dev) };
+	return true;
+}
+
+/* A file by its path. place: its inode and device, as /proc/PID/maps and the kernel's records name it, or NULL: what is known by them is not looked
+ * at again. */
+static void unwind_load_path(struct unwind *u, const char *path, const struct unwind_key *place)
+{
+	struct unwind_key k;
+	int fd = place && unwind_knows(u, place, true) ? -1 : unwind_open_file(path);
+	if (fd < 0)
+		return;
+	if (unwind_key(u, fd, &k) && !unwind_knows(u, &k, false))
+		unwind_load(u, &k, fd, NULL, 0);
+	if (place && !unwind_knows(u, place, true))
+		unwind_remember(u, place);
+	close(fd);
 }
 
 static void unwind_load_vdso(struct unwind *u)
@@ -272,40 +298,20 @@ static bool unwind_load_process(struct unwind *u, uint32_t pid, uint64_t pc, con
 			}
 			break;
 		}
-		unwind_load_path(u, name, (uint64_t)maj << 20 | min);
+		unwind_load_path(u, name, &(struct unwind_key){ .ino = ino, .dev = (uint64_t)maj << 20 | min });
 	}
 	if (f)
 		fclose(f);
 	return found;
 }
 
-/* A program, its interpreter, and the libraries that it needs, and that these need. */
-static void unwind_load_program(struct session *s, const char *root, const char *path)
+/* A program, its interpreter, and the libraries that it needs. */
+static void unwind_load_program(struct session *s, const char *path)
 {
-	struct sym_paths todo = { 0 };
-	vec_push(&s->arena, &todo.list, path);
-	for (uint32_t i = 0; i < todo.list.n && i < NEEDED_MAX; i++) {
-		int err;
-		const char *inside = sym_path_resolve(&s->arena, root, todo.list.v[i], &err);
-		const char *full = inside ? arena_printf(&s->arena, "%s%s", root, inside) : NULL;
-		int fd = full ? unwind_open_file(full) : -1;
-		if (fd < 0)
-			continue;
-		unwind_load_path(s->unwind, full, 0);
-		struct sym_paths needs = { 0 };
-		sym_needed(&s->arena, fd, &needs);
-		close(fd);
-		for (uint32_t j = 0; j < needs.list.n; j++) {
-			const char *x = needs.list.v[j];
-			bool have = false;
-			if (x[0] != '/')
-				x = sym_lib_find(&s->arena, root, x);
-			for (uint32_t k = 0; x && k < todo.list.n; k++)
-				have |= !strcmp(todo.list.v[k], x);
-			if (x && !have)
-				vec_push(&s->arena, &todo.list, x);
-		}
-	}
+	struct sym_paths files = { 0 };
+	sym_startup(&s->arena, "", path, &files);
+	for (uint32_t i = 0; i < files.list.n; i++)
+		unwind_load_path(s->unwind, files.list.v[i], NULL);
 }
 
 static void unwind_load_command(struct session *s)
@@ -318,7 +324,7 @@ static void unwind_load_command(struct session *s)
 	else if (path && path[0] != '/')
 		path = realpath(path, real);
 	if (path)
-		unwind_load_program(s, "", path);
+		unwind_load_program(s, path);
 }
 
 /* What the program's own probes stand in, and what that needs. */
@@ -332,7 +338,7 @@ static void unwind_load_targets(struct session *s, uint64_t until)
 			continue;
 		const char *path = arena_strndup(&s->arena, ap->target.s, ap->target.len);
 		if (path[0] == '/' && (!last || strcmp(last, path)) && unwind_ms() < until)
-			unwind_load_program(s, "", path);
+			unwind_load_program(s, path);
 		last = path;
 	}
 }
@@ -350,7 +356,7 @@ static void unwind_load_all(struct session *s, uint64_t until)
 int unwind_open(struct session *s)
 {
 	const struct module *m = &s->module;
-	struct unwind u = { .words_fd = -1, .files_fd = -1, .n_rules = 1 };
+	struct unwind u = { .words_fd = -1, .files_fd = -1, .key_fd = -1, .n_rules = 1 };
 	int rules_fd = -1;
 	for (uint32_t i = 0; s->maps && i < m->maps.n; i++) {
 		if (s->maps[i].fd < 0)
@@ -361,7 +367,7 @@ int unwind_open(struct session *s)
 	}
 	if (rules_fd < 0 || u.words_fd < 0 || u.files_fd < 0)
 		return 0; /* no program walks */
-	size_t size = UNWIND_RULES * sizeof(struct unwind_rule);
+	size_t size = RULES_BYTES;
 	u.rules = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, rules_fd, 0);
 	if (u.rules == MAP_FAILED)
 		return -errno;
@@ -377,16 +383,16 @@ int unwind_open(struct session *s)
 		s->unwind = NULL;
 		return -ENOMEM;
 	}
+	u.key_fd = m->key_fn ? load_function(s, m->key_fn, "unwind_key") : -1;
 	*s->unwind = u;
-	uint64_t until = unwind_ms() + PRELOAD_MS;
 	unwind_load_vdso(s->unwind);
-	unwind_load_targets(s, until);
+	unwind_load_targets(s, unwind_ms() + TARGETS_MS);
 	if (s->o->cmd)
 		unwind_load_command(s);
 	else if (s->o->pid)
 		unwind_load_process(s->unwind, (uint32_t)s->o->pid, 0, NULL);
 	else
-		unwind_load_all(s, until);
+		unwind_load_all(s, unwind_ms() + PRELOAD_MS);
 	return 0;
 }
 
@@ -397,7 +403,9 @@ void unwind_close(struct unwind *u)
 	for (uint32_t i = 0; i < UNWIND_CHUNKS; i++)
 		if (u->chunks[i])
 			munmap(u->chunks[i], CHUNK_BYTES);
-	munmap(u->rules, UNWIND_RULES * sizeof(struct unwind_rule));
+	munmap(u->rules, RULES_BYTES);
+	if (u->key_fd >= 0)
+		close(u->key_fd);
 	free(u->hash);
 	free(u->known);
 	free(u);
@@ -417,10 +425,10 @@ void unwind_mapped(struct unwind *u, const struct sym_mapping *m)
 {
 	char name[PATH_MAX + 64];
 	struct unwind_key place = { .ino = m->ino, .dev = (m->dev >> 32) << 20 | (m->dev & 0xfffff) };
-	if (!u || m->path[0] != '/' || !m->ino || unwind_knows(u, &place, true))
+	if (!u || m->path[0] != '/' || !m->ino)
 		return;
 	snprintf(name, sizeof(name), "/proc/%u/map_files/%llx-%llx", m->pid, (unsigned long long)m->addr, (unsigned long long)(m->addr + m->len));
-	unwind_load_path(u, name, place.dev);
+	unwind_load_path(u, name, &place);
 }
 
 void unwind_asked(struct session *s, const void *payload)

@@ -424,18 +424,38 @@ static bool cfi_grow_rules(struct cfi *f)
 	return true;
 }
 
-/* Its number, from 1 on; 0 when it is unknown or there are too many. */
-static uint32_t cfi_rule(struct cfi *f, const struct unwind_rule *r)
+/* Whether all that was saved lies together below the frame's address. */
+static void rule_span(struct unwind_rule *r)
 {
-	if (r->base == UW_SAME && r->ra_base != UW_END)
+	int32_t low = -8;
+	r->span = 0;
+	r->fp_at = r->bx_at = UNWIND_KEPT;
+	if (r->ra_base != UW_CFA || r->ra_off != -8 || (r->fp_base != UW_SAME && r->fp_base != UW_CFA) || (r->bx_base != UW_SAME && r->bx_base != UW_CFA))
+		return;
+	low = r->fp_base == UW_CFA && r->fp_off < low ? r->fp_off : low;
+	low = r->bx_base == UW_CFA && r->bx_off < low ? r->bx_off : low;
+	if (low < -UNWIND_SPAN_MAX || (r->fp_base == UW_CFA && (r->fp_off > -8 || r->fp_off & 7)) || (r->bx_base == UW_CFA && (r->bx_off > -8 || r->bx_off & 7)))
+		return;
+	r->span = (uint8_t)-low;
+	if (r->fp_base == UW_CFA)
+		r->fp_at = (uint8_t)(r->fp_off - low);
+	if (r->bx_base == UW_CFA)
+		r->bx_at = (uint8_t)(r->bx_off - low);
+}
+
+/* Its number, from 1 on; 0 when it is unknown or there are too many. */
+static uint32_t cfi_rule(struct cfi *f, struct unwind_rule r)
+{
+	if (r.base == UW_SAME && r.ra_base != UW_END)
 		return 0;
+	rule_span(&r);
 	if (f->out->n_rules == f->cap_rules && !cfi_grow_rules(f))
 		return 0;
-	uint32_t at = rule_hash(r) & f->hash_mask;
+	uint32_t at = rule_hash(&r) & f->hash_mask;
 	for (; f->hash[at]; at = (at + 1) & f->hash_mask)
-		if (!memcmp(&f->out->rules[f->hash[at] - 1], r, sizeof(*r)))
+		if (!memcmp(&f->out->rules[f->hash[at] - 1], &r, sizeof(r)))
 			return f->hash[at];
-	f->out->rules[f->out->n_rules++] = *r;
+	f->out->rules[f->out->n_rules++] = r;
 	return f->hash[at] = f->out->n_rules;
 }
 
@@ -711,7 +731,7 @@ static bool cfi_emit(struct cfi *f, const struct machine *m, uint64_t off)
 		r.base = UW_SAME;
 	else if (r.ra_base == UW_SAME)
 		r.ra_base = UW_LINK;
-	return cfi_row(f, (uint32_t)off, cfi_rule(f, &r));
+	return cfi_row(f, (uint32_t)off, cfi_rule(f, r));
 }
 
 /* Run a program. *off: of the function in the file, afterwards how far it came; `end`: behind its last byte; for a CIE both are 0, and no
@@ -763,7 +783,7 @@ static void cfi_function(struct cfi *f, const struct fde *x, uint64_t next_pc)
 	off = start;
 	if (stub) {
 		static const struct unwind_rule r = { .base = UW_SP, .flags = UW_PLT, .off = 8, .add = 11, .ra_base = UW_CFA, .ra_off = -8 };
-		cfi_row(f, (uint32_t)start, cfi_rule(f, &r));
+		cfi_row(f, (uint32_t)start, cfi_rule(f, r));
 	}
 	bool known = stub || machine_run(f, &m, (struct cursor){ f->bytes + f->cie.program, f->bytes + f->cie.end, false }, &nowhere, 0);
 	m.first = m.now;

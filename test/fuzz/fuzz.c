@@ -19,7 +19,7 @@
 enum { HANG_SECONDS = 10, SAVE_MAX = 4 << 20, FAILURES_MAX = 5 };
 
 static const struct target *const targets[] = { &fuzz_parse, &fuzz_compile, &fuzz_ir, &fuzz_event, &fuzz_ring, &fuzz_load, &fuzz_format, &fuzz_elf,
-						&fuzz_usdt, &fuzz_btf, &fuzz_text, &fuzz_folded, &fuzz_fmt, &fuzz_perfmap, &fuzz_name, &fuzz_note, &fuzz_lines, &fuzz_dwarf };
+						&fuzz_usdt, &fuzz_btf, &fuzz_text, &fuzz_folded, &fuzz_fmt, &fuzz_perfmap, &fuzz_name, &fuzz_note, &fuzz_lines, &fuzz_dwarf, &fuzz_cfi };
 
 void fuzz_fail(struct fuzz *f, const char *fmt, ...)
 {

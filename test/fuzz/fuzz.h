@@ -51,6 +51,6 @@ struct target {
 	void (*finish)(struct fuzz *f);
 };
 extern const struct target fuzz_parse, fuzz_compile, fuzz_ir, fuzz_event, fuzz_ring, fuzz_load, fuzz_format, fuzz_elf, fuzz_usdt, fuzz_btf, fuzz_text,
-	fuzz_folded, fuzz_fmt, fuzz_perfmap, fuzz_name, fuzz_note, fuzz_lines, fuzz_dwarf;
+	fuzz_folded, fuzz_fmt, fuzz_perfmap, fuzz_name, fuzz_note, fuzz_lines, fuzz_dwarf, fuzz_cfi;
 
 #endif
