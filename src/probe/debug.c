@@ -64,6 +64,21 @@ static const struct sym_func *debug_function(struct provider_env *env, struct at
 	return NULL;
 }
 
+struct type *debug_type(const struct provider *p, struct provider_env *env, const struct attach_point *ap, char keyword, struct str name)
+{
+	const char *why, *path = arena_strndup(env->arena, ap->target.s, ap->target.len);
+	struct sym_dwarf *d = debug_open(env, arena_strndup(env->arena, path, ap->root_len), path, &why);
+	return d ? sym_dwarf_type(d, keyword, name) : NULL;
+}
+
+bool debug_constant(const struct provider *p, struct provider_env *env, const struct attach_point *ap, struct str name, int64_t *ret,
+		    struct type **ret_enum)
+{
+	const char *why, *path = arena_strndup(env->arena, ap->target.s, ap->target.len);
+	struct sym_dwarf *d = debug_open(env, arena_strndup(env->arena, path, ap->root_len), path, &why);
+	return d && sym_dwarf_constant(d, name, ret, ret_enum);
+}
+
 struct type *debug_describe(struct provider_env *env, struct attach_point *ap, struct type **ret_retval)
 {
 	const struct sym_func *f = debug_function(env, ap);

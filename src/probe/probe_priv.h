@@ -66,6 +66,9 @@ struct type *abi_retval(struct arena *a, struct facts *facts, const struct sym_f
 /* -- debug.c: what debug information says of a place in a program -- */
 struct sym_dwarf;
 struct sym_dwarf *debug_open(struct provider_env *env, const char *root, const char *path, const char **ret_why); /* NULL: none, and why */
+struct type *debug_type(const struct provider *p, struct provider_env *env, const struct attach_point *ap, char keyword, struct str name);
+bool debug_constant(const struct provider *p, struct provider_env *env, const struct attach_point *ap, struct str name, int64_t *ret,
+		    struct type **ret_enum);
 /* For listings: the parameters as a struct, NULL if nothing is known of them; *ret_retval: what is returned, NULL likewise. */
 struct type *debug_describe(struct provider_env *env, struct attach_point *ap, struct type **ret_retval);
 bool debug_load_args(const struct provider *p, struct provider_env *env, struct attach_point *ap);

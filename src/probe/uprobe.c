@@ -137,10 +137,10 @@ static int uprobe_expand(const struct provider *p, struct provider_env *env, con
 const struct provider provider_uprobe = {
 	.id = PROV_UPROBE, .name = "uprobe", .aliases = "u", .doc = "user function entry",
 	.prog_type = BPF_PROG_TYPE_KPROBE, .access = ACC_ARGS | ACC_ARGN | ACC_CTX | ACC_FUNC | ACC_REG, .ptr_as = AS_USER, .has_pt_regs = true,
-	.expand = uprobe_expand, .load_args = debug_load_args, .symbol = object_find,
+	.expand = uprobe_expand, .load_args = debug_load_args, .type = debug_type, .constant = debug_constant, .symbol = object_find,
 };
 const struct provider provider_uretprobe = {
 	.id = PROV_URETPROBE, .name = "uretprobe", .aliases = "ur", .doc = "user function return",
 	.prog_type = BPF_PROG_TYPE_KPROBE, .access = ACC_RETVAL | ACC_CTX | ACC_FUNC | ACC_REG, .ptr_as = AS_USER, .has_pt_regs = true,
-	.expand = uprobe_expand, .load_args = debug_load_args, .symbol = object_find,
+	.expand = uprobe_expand, .load_args = debug_load_args, .type = debug_type, .constant = debug_constant, .symbol = object_find,
 };

@@ -220,5 +220,5 @@ static int usdt_expand(const struct provider *p, struct provider_env *env, const
 const struct provider provider_usdt = {
 	.id = PROV_USDT, .name = "usdt", .aliases = "U", .doc = "user static probe",
 	.prog_type = BPF_PROG_TYPE_KPROBE, .access = ACC_ARGN | ACC_CTX | ACC_REG, .ptr_as = AS_USER, .has_pt_regs = true,
-	.expand = usdt_expand, .load_args = parts_load_regs, .symbol = object_find,
+	.expand = usdt_expand, .load_args = parts_load_regs, .type = debug_type, .constant = debug_constant, .symbol = object_find,
 };

@@ -59,6 +59,13 @@ static struct type *ctype_tagged(struct sema_ctx *c, char keyword, struct str na
 	return map_get(&c->ctypes, str_of(arena_printf(c->a, "%s %.*s", tag, STR_FMT(name))));
 }
 
+/* From the debug information of the program or library that the clause is about. */
+static struct type *ctype_of_program(struct sema_ctx *c, char keyword, struct str name)
+{
+	const struct provider *p = c->clause ? c->clause->provider : NULL;
+	return p && p->type && c->clause->attach.n ? p->type(p, &c->env->prov, c->clause->attach.v[0], keyword, name) : NULL;
+}
+
 struct type *sema_named_type(struct sema_ctx *c, char keyword, struct str name)
 {
 	struct facts *f = c->env->facts;
@@ -82,7 +89,12 @@ struct type *sema_named_type(struct sema_ctx *c, char keyword, struct str name)
 	}
 	if (t && (t->kind != T_STRUCT || t->complete))
 		return t;
-	struct type *known = f ? f->ops->type(f, keyword, name) : NULL;
+	/* In a probe on a program its own structs come before the kernel's, some of which have the same names. */
+	struct type *known = keyword ? ctype_of_program(c, keyword, name) : NULL;
+	if (!known && f)
+		known = f->ops->type(f, keyword, name);
+	if (!known && !keyword)
+		known = ctype_of_program(c, keyword, name);
 	if (known)
 		return known;
 	for (size_t i = 8; !keyword && !t && i < sizeof(ctype_ints) / sizeof(*ctype_ints); i++)

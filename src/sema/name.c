@@ -465,7 +465,10 @@ static void name_ident(struct names *s, struct node **pn)
 		n->type = ec->type;
 		return;
 	}
-	if (s->c->env->facts && s->c->env->facts->ops->enum_value(s->c->env->facts, n->str, &v, &et)) {
+	/* Constants of the probed program come before the kernel's, as its types do. */
+	const struct provider *p = s->cl ? s->cl->provider : NULL;
+	bool own = p && p->constant && s->cl->attach.n && p->constant(p, &s->c->env->prov, s->cl->attach.v[0], n->str, &v, &et);
+	if (own || (s->c->env->facts && s->c->env->facts->ops->enum_value(s->c->env->facts, n->str, &v, &et))) {
 		n->kind = N_INT;
 		n->ival = v;
 		n->type = et;

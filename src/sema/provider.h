@@ -137,6 +137,11 @@ struct provider {
 	/* uaddr(): a symbol of any kind in the file of the place. False: there is none. NULL: such probes have no file. */
 	bool (*symbol)(const struct provider *, struct provider_env *, const struct attach_point *, struct str name, struct provider_symbol *ret);
 	bool args_by_helper; /* `args`, too, come by bpf_get_func_arg: the kernel does not know their types */
+	/* A type of the probed program: struct ('s'), union, enum, typedef ('t') by name, 0: any. NULL: none. May be NULL. */
+	struct type *(*type)(const struct provider *, struct provider_env *, const struct attach_point *, char keyword, struct str name);
+	/* A constant of one of its enums. May be NULL. */
+	bool (*constant)(const struct provider *, struct provider_env *, const struct attach_point *, struct str name, int64_t *ret,
+			 struct type **ret_enum);
 	bool typed;         /* the program is typed by BTF: its context is an array of u64 words, one program for each place */
 };
 

@@ -41,6 +41,9 @@ const struct sym_func *sym_dwarf_function(struct sym_dwarf *d, uint64_t addr, co
 /* A struct ('s'; classes, too), union ('u'), enum ('e') or typedef ('t') by name, 0: any. NULL: none. */
 struct type *sym_dwarf_type(struct sym_dwarf *d, char keyword, struct str name);
 
+/* A constant of one of its enums. */
+bool sym_dwarf_constant(struct sym_dwarf *d, struct str name, int64_t *ret, struct type **ret_enum);
+
 /* source.c: the addresses where the code of a source line begins: one for each function and each place where a function is inlined that has
  * some. `file`: a path, or the end of one ("io.c", "src/io.c"). column: 0 = any. */
 struct sym_line {

@@ -32,6 +32,27 @@ static char type_keyword(int tag)
 	}
 }
 
+static void type_note_name(struct sym_dwarf *d, char keyword, const char *name, Dwarf_Die *die)
+{
+	const char *key = arena_printf(d->a, "%c%s", keyword, name);
+	if (!*name || map_get(&d->names, str_of(key)))
+		return;
+	Dwarf_Die *copy = arena_new(d->a, Dwarf_Die);
+	*copy = *die;
+	map_put(d->a, &d->names, str_of(key), copy);
+}
+
+/* The constants of an enum lead to it. */
+static void type_note_constants(struct sym_dwarf *d, Dwarf_Die *type)
+{
+	Dwarf_Die v;
+	if (d->dw->dwarf_child(type, &v) != 0)
+		return;
+	do {
+		type_note_name(d, 'c', dwarf_name(d, &v), type);
+	} while (dwarf_next(d, &v));
+}
+
 /* Definitions by keyword and name: of each name the first. */
 static void type_note(struct sym_dwarf *d, Dwarf_Die *scope, unsigned depth)
 {
@@ -41,14 +62,10 @@ static void type_note(struct sym_dwarf *d, Dwarf_Die *scope, unsigned depth)
 	do {
 		int tag = d->dw->dwarf_tag(&die);
 		char keyword = type_keyword(tag);
-		if (keyword && *dwarf_name(d, &die) && !d->dw->dwarf_hasattr(&die, DW_AT_declaration)) {
-			const char *key = arena_printf(d->a, "%c%s", keyword, dwarf_name(d, &die));
-			if (!map_get(&d->names, str_of(key))) {
-				Dwarf_Die *copy = arena_new(d->a, Dwarf_Die);
-				*copy = die;
-				map_put(d->a, &d->names, str_of(key), copy);
-			}
-		}
+		if (keyword && !d->dw->dwarf_hasattr(&die, DW_AT_declaration))
+			type_note_name(d, keyword, dwarf_name(d, &die), &die);
+		if (keyword == 'e')
+			type_note_constants(d, &die);
 		if (tag == DW_TAG_namespace || keyword == 's' || keyword == 'u')
 			type_note(d, &die, depth + 1);
 	} while (dwarf_next(d, &die));
@@ -67,6 +84,8 @@ static Dwarf_Die *type_definition(struct sym_dwarf *d, char keyword, struct str 
 
 struct type *sym_dwarf_type(struct sym_dwarf *d, char keyword, struct str name)
 {
+	if (name.len > 4096)
+		return NULL;
 	static const char order[] = { 't', 's', 'u', 'e' };
 	for (size_t i = 0; i < sizeof(order); i++) {
 		Dwarf_Die *die = keyword && keyword != order[i] ? NULL : type_definition(d, order[i], name);
@@ -74,6 +93,20 @@ struct type *sym_dwarf_type(struct sym_dwarf *d, char keyword, struct str name)
 			return dwarf_type(d, die, 0);
 	}
 	return NULL;
+}
+
+bool sym_dwarf_constant(struct sym_dwarf *d, struct str name, int64_t *ret, struct type **ret_enum)
+{
+	Dwarf_Die *die = name.len <= 4096 ? type_definition(d, 'c', name) : NULL;
+	struct type *t = die ? dwarf_type(d, die, 0) : NULL;
+	for (uint32_t i = 0; t && i < t->values.n; i++) {
+		if (!str_eq(t->values.v[i].name, name))
+			continue;
+		*ret = t->values.v[i].value;
+		*ret_enum = t;
+		return true;
+	}
+	return false;
 }
 
 /* -- single types -- */
