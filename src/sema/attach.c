@@ -315,43 +315,100 @@ static bool attach_has_pid_filter(const struct provider *p)
 	       p->id == PROV_FENTRY || p->id == PROV_FEXIT || p->id == PROV_PROFILE || p->id == PROV_SOFTWARE || p->id == PROV_HARDWARE;
 }
 
+/* One clause of the source, on its way to clauses by provider and layout of arguments. */
+struct attach_job {
+	struct node *probe;
+	uint32_t index, first; /* of the source clause; of its first clause */
+	bool looks, argn;
+};
+
+static void attach_at(struct sema_ctx *c, const struct attach_job *j, struct node *at)
+{
+	struct expand x = { .c = c };
+	if (!attach_places(c, at, &x))
+		return;
+	if (x.p->id == PROV_ITER && j->probe->list.n > 1)
+		diag_add(c->d, D_PROBE_BAD, at->span, "iter probe only supports one attach point.");
+	for (uint32_t k = 0; k < x.list.n; k++) {
+		struct attach_point *ap = x.list.v[k];
+		ap->span = at->span;
+		if (j->looks && x.p->load_args)
+			x.p->load_args(x.p, &c->env->prov, ap);
+		struct clause *cl = attach_clause(c, j->first, x.p, ap, j->looks, j->argn);
+		vec_push(c->a, &c->s->attaches, ap);
+		if (cl) {
+			vec_push(c->a, &cl->attach, ap);
+			if (ap->usdt && j->argn)
+				attach_add_spec(c, cl, ap->usdt);
+			continue;
+		}
+		struct clause nc = { .index = j->index, .body = node_clone(c->a, j->probe->b), .predicate = node_clone(c->a, j->probe->a),
+				     .provider = x.p, .args = ap->args, .span = at->span };
+		nc.uses_pid_filter = attach_has_pid_filter(x.p);
+		vec_push(c->a, &nc.attach, ap);
+		if (ap->usdt)
+			attach_add_spec(c, &nc, ap->usdt);
+		vec_push(c->a, &c->s->clauses, nc);
+	}
+}
+
+/* May a pattern of provider names mean this one? Kernel-side ones; with -p, or a path, those of programs. */
+static bool attach_in_pattern(const struct sema_ctx *c, enum provider_id id, bool path)
+{
+	if (id == PROV_UPROBE || id == PROV_USDT)
+		return path || c->env->prov.pid;
+	return !path && (id == PROV_KPROBE || id == PROV_TRACEPOINT || id == PROV_RAWTRACEPOINT || id == PROV_SOFTWARE || id == PROV_HARDWARE ||
+			 id == PROV_FENTRY);
+}
+
+/* "*:vfs_read", "*sleep*": all providers that match, those silently left out that have no such place. False: it is no pattern. */
+static bool attach_pattern(struct sema_ctx *c, const struct attach_job *j, struct node *at)
+{
+	struct str parts[ATTACH_PARTS], raw = at->str;
+	uint32_t n = attach_split(c, raw, parts, ATTACH_PARTS), before = c->s->attaches.n, types = 0;
+	if (!n || !memchr(parts[0].s, '*', parts[0].len))
+		return false;
+	uint32_t colon = 0;
+	while (colon < raw.len && raw.s[colon] != ':')
+		colon++;
+	struct str rest = n == 1 ? raw : (struct str){ raw.s + colon + 1, raw.len - colon - 1 };
+	bool path = n > 1 && memchr(parts[1].s, '/', parts[1].len);
+	const char *pattern = n == 1 ? "*" : arena_strndup(c->a, parts[0].s, parts[0].len);
+	for (uint32_t i = 0; i < c->env->providers->n; i++) {
+		const struct provider *p = c->env->providers->v[i];
+		if (!p->name || !str_match(pattern, p->name) || !attach_in_pattern(c, p->id, path))
+			continue;
+		types++;
+		uint32_t list = c->d->list.n, errors = c->d->n_errors, warnings = c->d->n_warnings;
+		struct node *one = node_clone(c->a, at);
+		bool event = p->id == PROV_TRACEPOINT && (n == 1 || n == 2);
+		one->str = str_of(arena_printf(c->a, "%s:%s%.*s", p->name, event ? "*:" : "", STR_FMT(rest)));
+		attach_at(c, j, one);
+		if (c->d->n_errors == errors)
+			continue;
+		c->d->list.n = list;
+		c->d->n_errors = errors;
+		c->d->n_warnings = warnings;
+	}
+	if (!types)
+		diag_add(c->d, D_PROBE_BAD, at->span, arena_printf(c->a, "No probe type matched for %.*s", STR_FMT(parts[0])));
+	else if (c->s->attaches.n == before && c->s->config.missing_probes < 2)
+		diag_add(c->d, c->s->config.missing_probes ? D_PROBE_NO_MATCH_WARN : D_PROBE_NO_MATCH, at->span, STR_FMT(at->str));
+	return true;
+}
+
 static void attach_probe(struct sema_ctx *c, struct node *probe, uint32_t index)
 {
-	uint32_t first = c->s->clauses.n;
-	bool looks;
-	struct provider_use use = attach_use(c, probe, &looks);
-	bool argn = use.argn || use.regs; /* a #define may hide the words */
+	struct attach_job j = { .probe = probe, .index = index, .first = c->s->clauses.n };
+	struct provider_use use = attach_use(c, probe, &j.looks);
+	j.argn = use.argn || use.regs; /* a #define may hide the words */
 	if (sema_option_off(c, probe->a))
 		return;
 	c->env->prov.use = &use;
-	for (uint32_t i = 0; i < probe->list.n; i++) {
-		struct node *at = probe->list.v[i];
-		struct expand x = { .c = c };
-		if (!attach_places(c, at, &x))
-			continue;
-		for (uint32_t k = 0; k < x.list.n; k++) {
-			struct attach_point *ap = x.list.v[k];
-			ap->span = at->span;
-			if (looks && x.p->load_args)
-				x.p->load_args(x.p, &c->env->prov, ap);
-			struct clause *cl = attach_clause(c, first, x.p, ap, looks, argn);
-			vec_push(c->a, &c->s->attaches, ap);
-			if (cl) {
-				vec_push(c->a, &cl->attach, ap);
-				if (ap->usdt && argn)
-					attach_add_spec(c, cl, ap->usdt);
-				continue;
-			}
-			struct clause nc = { .index = index, .body = node_clone(c->a, probe->b), .predicate = node_clone(c->a, probe->a),
-					     .provider = x.p, .args = ap->args, .span = at->span };
-			nc.uses_pid_filter = attach_has_pid_filter(x.p);
-			vec_push(c->a, &nc.attach, ap);
-			if (ap->usdt)
-				attach_add_spec(c, &nc, ap->usdt);
-			vec_push(c->a, &c->s->clauses, nc);
-		}
-	}
-	attach_better(c, first, &use, looks);
+	for (uint32_t i = 0; i < probe->list.n; i++)
+		if (!attach_pattern(c, &j, probe->list.v[i]))
+			attach_at(c, &j, probe->list.v[i]);
+	attach_better(c, j.first, &use, j.looks);
 	c->env->prov.use = NULL;
 }
 
