@@ -5,8 +5,10 @@
  * after the last wanted stage is computed: so --dump=ast works for what sema refuses.
  */
 #include <errno.h>
+#include <limits.h>
 #include <regex.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "run/run.h"
 
@@ -41,6 +43,11 @@ static void compile_env(struct session *s)
 				.unsafe = o->unsafe, .has_child = o->cmd != NULL, .ncpus = s->ncpus, .name = o->name.s };
 	if (!s->debug)
 		s->debug = probe_debug_new(&s->arena);
+	struct headers *h = arena_new(&s->arena, struct headers);
+	*h = (struct headers){ &s->arena, o->name, o->include_dirs, o->n_include_dirs };
+	e->include = header_find;
+	e->include_arg = h;
+	e->include_dirs = o->n_include_dirs > 0;
 	e->prov = (struct provider_env){ .facts = e->facts, .diags = &s->diags, .arena = &s->arena, .pid = s->pid, .unsafe = o->unsafe,
 					 .impl = s->debug, .program = s->child.file };
 	for (uint32_t i = 0; i < o->n_params; i++)
@@ -50,6 +57,24 @@ static void compile_env(struct session *s)
 	for (uint32_t i = 0; i < o->n_settings; i++)
 		vec_push(&s->arena, &e->settings,
 			 ((struct sema_setting){ str_of(o->settings[i].key), str_of(o->settings[i].value) }));
+}
+
+/* --include: as if the program began with it. */
+static void compile_includes(struct session *s)
+{
+	struct node *old = s->tree, *all = node_new(&s->arena, N_PROGRAM, old->span);
+	char cwd[PATH_MAX];
+	const char *here = getcwd(cwd, sizeof(cwd)) ? cwd : ".";
+	for (uint32_t i = 0; i < s->o->n_includes; i++) {
+		struct node *n = node_new(&s->arena, N_CSTMT, (struct span){ 0 });
+		n->str = str_of(arena_printf(&s->arena, "#include \"%s%s%s\"", s->o->includes[i][0] == '/' ? "" : here,
+					       s->o->includes[i][0] == '/' ? "" : "/", s->o->includes[i]));
+		vec_push(&s->arena, &all->list, n);
+	}
+	for (uint32_t i = 0; i < old->list.n; i++)
+		vec_push(&s->arena, &all->list, old->list.v[i]);
+	if (s->o->n_includes)
+		s->tree = all;
 }
 
 static int compile_optimise(struct session *s, struct buf *dump)
@@ -177,6 +202,7 @@ int session_compile(struct session *s, struct buf *dump)
 	if (want && want < DUMP_TYPES)
 		return 0;
 
+	compile_includes(s);
 	s->kern = kern_open(&s->arena);
 	for (int f = 0; f < FEAT_COUNT; f++)
 		if (s->o->without >> f & 1)

@@ -114,7 +114,7 @@ static bool import_ends(const char *s, const char *with)
 
 static int import_is_script(const struct dirent *e)
 {
-	return e->d_name[0] != '.' && import_ends(e->d_name, ".bt");
+	return e->d_name[0] != '.' && (import_ends(e->d_name, ".bt") || import_ends(e->d_name, ".h"));
 }
 
 static void import_path(struct import *x, struct node *to, struct span span, const char *path);
@@ -133,6 +133,18 @@ static void import_all(struct import *x, struct node *to, struct span span, cons
 	free(names);
 }
 
+/* A C header: sema reads it as if it were included. */
+static void import_header(struct import *x, struct node *to, struct span span, const char *path, const struct stat *st)
+{
+	struct stat dir;
+	const char *parent = import_directory(x, str_of(path));
+	if (!import_trusted(x, span, st, path) || (!stat(parent, &dir) && !import_trusted(x, span, &dir, parent)) || import_seen(x, st))
+		return;
+	struct node *n = node_new(x->a, N_CSTMT, span);
+	n->str = str_of(arena_printf(x->a, "#include \"%s\"", path));
+	vec_push(x->a, &to->list, n);
+}
+
 static void import_path(struct import *x, struct node *to, struct span span, const char *path)
 {
 	struct stat st, dir;
@@ -142,9 +154,12 @@ static void import_path(struct import *x, struct node *to, struct span span, con
 		diag_add(x->d, D_IMPORT, span, "Unable to find suitable path for import");
 		diag_hint(x->d, "%s: %s", path, strerror(err));
 	} else if (!S_ISDIR(st.st_mode) && !import_ends(path, ".bt") && !import_ends(path, ".sonde")) {
-		if (import_ends(path, ".h") || import_ends(path, ".bpf.c") || import_ends(path, ".bpf.o"))
-			diag_add(x->d, D_NOT_YET, span, arena_printf(x->a, "import of %s", path));
-		else
+		if (import_ends(path, ".h")) {
+			import_header(x, to, span, path, &st);
+		} else if (import_ends(path, ".bpf.c") || import_ends(path, ".bpf.o")) {
+			import_error(x, span, "BPF programs written in C cannot be imported: there is no C compiler here", path);
+			diag_hint(x->d, "functions (fn) and macros of another script can be");
+		} else
 			import_error(x, span, "unknown import type", path);
 	} else if (import_trusted(x, span, &st, path)) {
 		const char *parent = import_directory(x, str_of(path));
@@ -174,6 +189,62 @@ static void import_library(struct import *x, struct node *to, struct span span, 
 		vec_push(x->a, &to->list, p->list.v[i]);
 }
 
+/* import within a block: what it names is read here; sema says whether it may stand there. */
+static void import_statements(struct import *x, struct node *all, struct node *n, struct str script)
+{
+	if (!n)
+		return;
+	if (n->kind == N_STMTIMPORT && x->depth < IMPORT_DEPTH) {
+		const char *name = arena_strndup(x->a, n->str.s, n->str.len);
+		if (str_starts(n->str, "lib:"))
+			import_library(x, all, n->span, n->str);
+		else
+			import_path(x, all, n->span, name[0] == '/' ? name : arena_printf(x->a, "%s%s", import_directory(x, script), name));
+		return;
+	}
+	import_statements(x, all, n->a, script);
+	import_statements(x, all, n->b, script);
+	import_statements(x, all, n->c, script);
+	for (uint32_t i = 0; i < n->list.n; i++)
+		import_statements(x, all, n->list.v[i], script);
+}
+
+/* -- headers, for sema -- */
+
+static bool header_open(struct headers *h, const char *dir, struct str name, struct sema_include *in)
+{
+	const char *path = arena_printf(h->a, "%s%s%.*s", dir, *dir && !import_ends(dir, "/") ? "/" : "", STR_FMT(name));
+	struct stat st;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	bool ok = fd >= 0 && !fstat(fd, &st) && S_ISREG(st.st_mode) && st.st_size < IMPORT_BYTES;
+	if (ok) {
+		struct import x = { .a = h->a };
+		in->text.s = import_read(&x, fd, (size_t)st.st_size, &in->text.len);
+		in->path = str_of(path);
+	}
+	if (fd >= 0)
+		close(fd);
+	return ok;
+}
+
+bool header_find(void *arg, struct sema_include *in)
+{
+	static const char *const system[] = { "/usr/local/include", "/usr/include/x86_64-linux-gnu", "/usr/include/aarch64-linux-gnu", "/usr/include" };
+	struct headers *h = arg;
+	struct import x = { .a = h->a };
+	if (in->name.len && in->name.s[0] == '/')
+		return header_open(h, "", in->name, in);
+	if (!in->angled && header_open(h, import_directory(&x, in->from.len ? in->from : h->script), in->name, in))
+		return true;
+	for (uint32_t i = 0; i < h->n_dirs; i++)
+		if (header_open(h, h->dirs[i], in->name, in))
+			return true;
+	for (size_t i = 0; i < sizeof(system) / sizeof(*system); i++)
+		if (header_open(h, system[i], in->name, in))
+			return true;
+	return false;
+}
+
 static void import_program(struct import *x, struct node *program, struct str script)
 {
 	struct arena *a = x->a;
@@ -181,6 +252,7 @@ static void import_program(struct import *x, struct node *program, struct str sc
 	for (uint32_t i = 0; i < program->list.n; i++) {
 		struct node *n = program->list.v[i];
 		if (n->kind != N_IMPORT) {
+			import_statements(x, &all, n, script);
 			vec_push(a, &all.list, n);
 			continue;
 		}

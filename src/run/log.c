@@ -100,6 +100,12 @@ void log_report(struct session *s, uint32_t prog, int err, const char *log, uint
 		diag_hint(&s->diags, "`for ($i : 0..100) { ... }` always ends.");
 		return;
 	}
+	/* A list of the kernel's own, which no other question tells us: the functions in which paths may be asked for. */
+	if (what.n && memmem(what.s, (size_t)what.n, "helper call is not allowed in probe", 35) && insn.n && memmem(insn.s, (size_t)insn.n, "bpf_d_path", 10)) {
+		diag_add(&s->diags, D_LOAD_HELPER, located ? log_span(c, index, mp->span) : mp->span, "bpf_d_path");
+		diag_hint(&s->diags, "the kernel allows path() in a few functions only, as filp_close and security_file_open, and in iterators");
+		return;
+	}
 	diag_add(&s->diags, D_LOAD_PROGRAM, located ? log_span(c, index, mp->span) : mp->span, STR_FMT(name),
 		 what.n ? arena_strndup(&s->arena, what.s, (size_t)what.n) : strerror(-err));
 	if (located)

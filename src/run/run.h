@@ -217,6 +217,14 @@ void log_report(struct session *s, uint32_t prog, int err, const char *log, uint
 /* event.c: one record of a ring (arg: the session). */
 int event_handle(void *session, const void *record, uint32_t size);
 void event_header(struct session *s);  /* of the only table, before its first row */
+/* import.c: C headers, for sema: where they may be. */
+struct headers {
+	struct arena *a;
+	struct str script;
+	const char *const *dirs;
+	uint32_t n_dirs;
+};
+bool header_find(void *headers, struct sema_include *);
 /* cgroup.c */
 bool cgroup_path(void *session, uint64_t id, struct str filter, struct buf *ret);
 /* suite.c: --test, --bench */

@@ -472,7 +472,7 @@ struct type *ctext_type_name(struct ctext *t)
 	return cdecl_complete(t, ty) ? ty : NULL;
 }
 
-static void cdecl_statement(struct sema_ctx *c, struct node *n)
+void cdecl_statement(struct sema_ctx *c, struct node *n)
 {
 	struct ctext_state st = { 0 };
 	struct ctext t;

@@ -329,7 +329,18 @@ static void cpp_define(struct ctext *t)
 	map_put(c->a, &c->defines, name, text);
 }
 
-static void cpp_include(struct ctext *t)
+/* Headers of the kernel: what they define is in its BTF. */
+static bool cpp_is_kernels(struct str name)
+{
+	static const char *const folders[] = { "linux/", "asm/", "asm-generic/", "uapi/", "net/", "trace/", "generated/", "scsi/", "crypto/", "drm/",
+					       "sound/", "xen/", "video/" };
+	for (size_t i = 0; i < sizeof(folders) / sizeof(*folders); i++)
+		if (str_starts(name, folders[i]))
+			return true;
+	return false;
+}
+
+static void cpp_include(struct cpp *p, struct ctext *t)
 {
 	struct sema_ctx *c = t->c;
 	struct str what = { arena_strndup(c->a, t->s + t->lo, t->len - t->lo), t->len - t->lo };
@@ -337,13 +348,25 @@ static void cpp_include(struct ctext *t)
 		what.len--;
 	bool btf = c->env->facts && c->env->facts->ops->has(c->env->facts, FEAT_BTF);
 	struct span sp = { t->base + t->lo, t->base + t->lo + what.len };
+	if (!t->base) /* of --include: nowhere */
+		sp = (struct span){ 0 };
 	const char *shown = arena_strndup(c->a, what.s, what.len);
-	if (what.len < 2 || (what.s[0] != '<' && what.s[0] != '"'))
+	char end = what.len > 2 && what.s[0] == '<' ? '>' : what.len > 2 && what.s[0] == '"' ? '"' : '\0';
+	const char *close = end ? memchr(what.s + 1, end, what.len - 1) : NULL;
+	if (!close) {
 		ctext_error(t, "#include wants <file> or \"file\"");
-	else if (!btf)
+		return;
+	}
+	struct str name = { what.s + 1, (uint32_t)(close - what.s - 1) };
+	bool angled = end == '>', kernels = angled && cpp_is_kernels(name);
+	if (kernels && btf && !c->env->include_dirs && !c->header_depth) /* a header of the system knows what it needs */
+		return;
+	if (sema_header(c, p, name, angled, sp))
+		return;
+	if (!btf)
 		diag_add(c->d, D_C_INCLUDE, sp, shown);
-	else if (what.s[0] == '"' && !memchr(what.s, '/', what.len))
-		diag_add(c->d, D_NOT_YET, sp, arena_printf(c->a, "#include %s", shown));
+	else if (!angled)
+		diag_add(c->d, D_C_HEADER, sp, STR_FMT(name));
 }
 
 static bool cpp_if(struct ctext *t, const char *dir)
@@ -423,7 +446,7 @@ void cpp_line(struct sema_ctx *c, struct cpp *p, struct node *n)
 	} else if (ctext_accept(&t, "undef")) {
 		map_put(c->a, &c->defines, ctext_word(&t), NULL);
 	} else if (ctext_accept(&t, "include")) {
-		cpp_include(&t);
+		cpp_include(p, &t);
 	} else if (str_is(dir, "error") || str_is(dir, "warning")) {
 		t.lo = 0, t.hi = t.len;
 		if (str_is(dir, "error"))

@@ -53,6 +53,9 @@ struct cpp {
 	struct span span;
 };
 bool cpp_live(const struct cpp *p);
+void cdecl_statement(struct sema_ctx *c, struct node *n);
+/* header.c: a header in the place of #include; false: there is none of that name. */
+bool sema_header(struct sema_ctx *c, struct cpp *p, struct str name, bool angled, struct span span);
 void cpp_line(struct sema_ctx *c, struct cpp *p, struct node *line); /* a CSTMT that begins with '#' */
 
 #endif

@@ -188,7 +188,9 @@ static void infer_stmt(struct sema_ctx *c, struct node **pn)
 		infer_return(c, n);
 		break;
 	case N_STMTIMPORT:
-		SERR(c, D_NOT_YET, n->span, "import");
+		/* what it names was read with the imports of the top level */
+		if (c->s->config.unstable_import_statement != UNSTABLE_ENABLE)
+			SERR(c, D_IMPORT_STATEMENT, n->span);
 		n->type = infer_none(c);
 		break;
 	default:

@@ -181,7 +181,7 @@ static void sema_declare(struct sema_ctx *c)
 			sema_jumps(c, n->b, false, "function");
 			break;
 		case N_IMPORT:
-			diag_add(c->d, D_NOT_YET, n->span, "import");
+			diag_add(c->d, D_IMPORT, n->span, "Unable to find suitable path for import"); /* the session resolves them */
 			break;
 		case N_PROBE:
 			sema_jumps(c, n->b, false, "probe");

@@ -156,6 +156,13 @@ bool sema_config_set(struct sema_config *c, struct diags *d, struct str key, str
 
 struct sema_setting { struct str key, value; };
 
+/* A C header that is asked for: <name> or "name", by the script or by another header. */
+struct sema_include {
+	struct str name, from;
+	bool angled;
+	struct str path, text; /* what was found */
+};
+
 struct sema_env {
 	struct arena *arena;
 	struct diags *diags;
@@ -169,6 +176,9 @@ struct sema_env {
 	bool has_child;         /* -c */
 	uint32_t ncpus;         /* possible CPUs */
 	const char *name;       /* script name, for imports */
+	bool (*include)(void *arg, struct sema_include *); /* find and read a header; NULL: there are none */
+	void *include_arg;
+	bool include_dirs;      /* -I was given: headers of the kernel may be there */
 };
 struct sema {
 	struct sema_config config;

@@ -30,6 +30,8 @@ struct sema_ctx {
 	struct map maps;    /* "@x" -> struct map_sym */
 	struct map builtins;/* name -> builtin id */
 	struct node *program;
+	struct str header;  /* C header that is being read; empty: the script itself */
+	uint32_t header_depth, n_headers, header_bytes;
 	/* during inference */
 	struct clause *clause;
 	bool final;         /* last round: report, insert casts */
