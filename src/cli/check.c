@@ -29,7 +29,7 @@ static bool check_asks(const struct tool *t)
 	struct arena a;
 	struct options decls = { 0 };
 	struct buf err = { 0 };
-	bool asks = strcmp(t->name, "argdist") == 0; /* at least one of two options */
+	bool asks = strcmp(t->name, "argdist") == 0 || strcmp(t->name, "tplist") == 0; /* at least one of two options */
 	arena_init(&a);
 	if (script_options(&a, str_of(t->name), tool_text(t), false, &decls, &err))
 		for (uint32_t i = 0; i < decls.v.n; i++)

@@ -440,6 +440,8 @@ static int opt_script(struct opt *o, int argc, char **argv, int at)
 	if (o->tool && !o->session.verbose && !o->session.explain)
 		o->session.quiet = true;
 	status = opt_words(o, (int)engine.n - 1, engine.v, opt_short);
+	if (!status && o->tool && !strcmp(o->tool->name, "tplist"))
+		return tplist_run(o, &args);
 	return status ? status : multi_translate(o, &args);
 }
 

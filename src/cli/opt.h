@@ -48,6 +48,7 @@ struct film;
 int picture_draw(int fd, const struct film *film, const char *output);
 int cmd_fmt(int argc, char **argv);
 struct args;
+int tplist_run(struct opt *o, const struct args *args);      /* tplist.c */
 int multi_translate(struct opt *o, const struct args *args); /* multi.c: the program of a multi-tool; 0, or a status */
 int cmd_heat(int argc, char **argv);  /* cmd_heat.c */
 int cmd_help(int argc, char **argv);  /* cmd_tool.c */

@@ -225,11 +225,23 @@ static bool attach_expand(struct sema_ctx *c, struct node *at, struct str raw, i
 	return x->p->expand(x->p, &c->env->prov, parts + 1, n - 1, at->span, attach_collect, x) >= 0 && c->d->n_errors == errors;
 }
 
+/* A place that no program could be attached to on this kernel is none to choose. */
+static bool attach_possible(const struct sema_ctx *c, const struct provider *p)
+{
+	struct facts *f = c->env->facts;
+	bool trampoline = p->id == PROV_FENTRY || p->id == PROV_FEXIT, breakpoint = p->id == PROV_KPROBE || p->id == PROV_KRETPROBE;
+	if (!f || !f->ops->has || (!trampoline && !breakpoint))
+		return true;
+	return f->ops->has(f, FEAT_FENTRY) || (breakpoint && (f->ops->has(f, FEAT_KPROBE) || f->ops->has(f, FEAT_KPROBE_MULTI)));
+}
+
 /* The same, and not a word about it: is there such a place? */
 static bool attach_try(struct sema_ctx *c, struct node *at, struct str raw, struct expand *x)
 {
 	uint32_t list = c->d->list.n, errors = c->d->n_errors, warnings = c->d->n_warnings;
-	bool found = attach_expand(c, at, raw, 2, x) && x->list.n;
+	bool found = attach_expand(c, at, raw, 2, x) && x->list.n && attach_possible(c, x->p);
+	if (!found)
+		x->list.n = 0;
 	c->d->list.n = list;
 	c->d->n_errors = errors;
 	c->d->n_warnings = warnings;
