@@ -219,8 +219,9 @@ static bool fold_const_rhs(struct fold *s, ref r, int64_t c, ref *ret_same)
 		i->a[0] = x->a[0];
 		return true;
 	}
+	/* The test of a bound that the verifier does not see may be there for the verifier: it stays. */
 	if (fold_is_compare(i->op))
-		return scalar && fold_bound(i, max, u);
+		return scalar && fold_bound(i, x->op == OP_UMOD || x->op == OP_BSWAP ? UINT64_MAX : max, u);
 	switch (i->op) {
 	case OP_ADD: case OP_ADDPTR:
 		if (c == 0)

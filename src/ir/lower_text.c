@@ -164,50 +164,62 @@ static ref text_mapped(struct lower *l, struct node *n, uint32_t *ret_size)
 
 /* -- strstr, strcontains -- */
 
-enum { FIND_HAY = 0, FIND_NEEDLE = 8, FIND_RESULT = 16, FIND_SIZE = 24 };
+enum { TEXT_WALK = 8, FIND_HAY = 0, FIND_NEEDLE = 8, FIND_RESULT = 16, FIND_SIZE = 24 };
+
+/* A loop over at most n bytes. The verifier walks short ones; of long ones it shall look at one round only. */
+static void text_loop(struct lower *l, uint32_t n, uint32_t head, uint32_t out)
+{
+	if (n > TEXT_WALK) {
+		lower_loop(l, head, out);
+		return;
+	}
+	ir_jmp(LB, head);
+	ir_at(LB, head);
+}
 
 /* The callback: does the needle (up to its NUL or `needle` bytes) begin at position arg 0 of the hay? */
 static uint32_t text_find_fn(struct lower *l, uint32_t hay, uint32_t needle)
 {
 	struct func *f = func_new(l->a, arena_printf(l->a, "find_%u", l->m->funcs.n));
 	static const uint8_t types[] = { TY_I64, TY_STACK };
+	struct ir_build outer = l->b;
 	f->is_callback = true;
 	f->n_args = 2;
 	memcpy(f->arg_types, types, sizeof(types));
 	f->span = l->b.span;
-	struct ir_build b = { .f = f, .blk = 1, .span = l->b.span };
+	l->b = (struct ir_build){ .f = f, .blk = 1, .span = l->b.span };
 	uint32_t v = func_var(f, TY_I64, "j"), start = func_block(f), head = func_block(f), more = func_block(f), body = func_block(f),
 		 load = func_block(f), next = func_block(f), miss = func_block(f), found = func_block(f), stop = func_block(f),
 		 on = func_block(f);
-	ref i = ir_arg(&b, 0), ctx = ir_arg(&b, 1);
-	ir_br(&b, ir_bin(&b, OP_ULT, i, ir_const(&b, hay)), start, stop);
-	ir_at(&b, start);
-	ref h = ir_load(&b, TY_MAPV, 8, false, ctx, FIND_HAY), s = ir_load(&b, TY_MAPV, 8, false, ctx, FIND_NEEDLE);
-	ir_setvar(&b, v, ir_const(&b, 0));
-	ir_jmp(&b, head);
-	ir_at(&b, head);
-	ir_br(&b, ir_bin(&b, OP_ULT, ir_getvar(&b, v), ir_const(&b, needle)), more, found);
-	ir_at(&b, more);
-	ref c = ir_load(&b, TY_I64, 1, false, ir_addptr(&b, s, ir_getvar(&b, v)), 0);
-	ir_br(&b, c, body, found);
-	ir_at(&b, body);
-	ref k = ir_bin(&b, OP_ADD, i, ir_getvar(&b, v));
-	ir_br(&b, ir_bin(&b, OP_ULT, k, ir_const(&b, hay)), load, stop);
-	ir_at(&b, load);
-	ref x = ir_load(&b, TY_I64, 1, false, ir_addptr(&b, h, k), 0);
-	ir_br(&b, ir_bin(&b, OP_EQ, x, c), next, miss);
-	ir_at(&b, next);
-	ir_setvar(&b, v, ir_bin(&b, OP_ADD, ir_getvar(&b, v), ir_const(&b, 1)));
-	ir_jmp(&b, head);
-	ir_at(&b, miss);
-	ir_br(&b, x, on, stop);
-	ir_at(&b, found);
-	ir_store(&b, 8, ctx, FIND_RESULT, i);
-	ir_jmp(&b, stop);
-	ir_at(&b, stop);
-	ir_ret(&b, ir_const(&b, 1));
-	ir_at(&b, on);
-	ir_ret(&b, ir_const(&b, 0));
+	ref i = ir_arg(LB, 0), ctx = ir_arg(LB, 1);
+	ir_br(LB, ir_bin(LB, OP_ULT, i, ir_const(LB, hay)), start, stop);
+	ir_at(LB, start);
+	ref h = ir_load(LB, TY_MAPV, 8, false, ctx, FIND_HAY), s = ir_load(LB, TY_MAPV, 8, false, ctx, FIND_NEEDLE);
+	ir_setvar(LB, v, ir_const(LB, 0));
+	text_loop(l, needle, head, stop);
+	ir_br(LB, ir_bin(LB, OP_ULT, ir_getvar(LB, v), ir_const(LB, needle)), more, found);
+	ir_at(LB, more);
+	ref c = ir_load(LB, TY_I64, 1, false, ir_addptr(LB, s, ir_getvar(LB, v)), 0);
+	ir_br(LB, c, body, found);
+	ir_at(LB, body);
+	ref k = ir_bin(LB, OP_ADD, i, ir_getvar(LB, v));
+	ir_br(LB, ir_bin(LB, OP_ULT, k, ir_const(LB, hay)), load, stop);
+	ir_at(LB, load);
+	ref x = ir_load(LB, TY_I64, 1, false, ir_addptr(LB, h, k), 0);
+	ir_br(LB, ir_bin(LB, OP_EQ, x, c), next, miss);
+	ir_at(LB, next);
+	ir_setvar(LB, v, ir_bin(LB, OP_ADD, ir_getvar(LB, v), ir_const(LB, 1)));
+	ir_jmp(LB, head);
+	ir_at(LB, miss);
+	ir_br(LB, x, on, stop);
+	ir_at(LB, found);
+	ir_store(LB, 8, ctx, FIND_RESULT, i);
+	ir_jmp(LB, stop);
+	ir_at(LB, stop);
+	ir_ret(LB, ir_const(LB, 1));
+	ir_at(LB, on);
+	ir_ret(LB, ir_const(LB, 0));
+	l->b = outer;
 	vec_push(l->a, &l->m->funcs, f);
 	return l->m->funcs.n - 1;
 }
@@ -261,8 +273,7 @@ ref lower_memcmp(struct lower *l, struct node *n)
 		 join = func_block(f);
 	ir_setvar(LB, v, ir_const(LB, 0));
 	ir_setvar(LB, result, ir_const(LB, 0));
-	ir_jmp(LB, head);
-	ir_at(LB, head);
+	text_loop(l, end, head, join);
 	ir_br(LB, ir_bin(LB, OP_ULT, ir_getvar(LB, v), ir_const(LB, end)), in, join);
 	ir_at(LB, in);
 	if (count)

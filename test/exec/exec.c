@@ -297,7 +297,7 @@ static int exec_compile(struct host *x, struct diags *d, const char *path, const
 	struct bpf_target target = { .alu32 = true, .atomics = true, .cpu_v4 = true };
 	*ret = arena_array(&x->arena, struct bpf_code *, x->m.progs.n + 1);
 	for (uint32_t i = 1; i < x->m.funcs.n; i++) {
-		struct pass_options po = { 0 };
+		struct pass_options po = { .skip = getenv("EXEC_SKIP") }; /* test/fuzz/run: what the passes change must not be seen */
 		const char *bad = ir_verify(x->m.funcs.v[i]);
 		if (!bad)
 			bad = ir_optimise(x->m.funcs.v[i], &po);

@@ -18,8 +18,11 @@
 
 enum { HANG_SECONDS = 10, SAVE_MAX = 4 << 20, FAILURES_MAX = 5 };
 
-static const struct target *const targets[] = { &fuzz_parse, &fuzz_compile, &fuzz_ir, &fuzz_event, &fuzz_ring, &fuzz_load, &fuzz_format, &fuzz_elf,
-						&fuzz_usdt, &fuzz_btf, &fuzz_text, &fuzz_folded, &fuzz_fmt, &fuzz_perfmap, &fuzz_name, &fuzz_note, &fuzz_lines, &fuzz_dwarf, &fuzz_cfi };
+static const struct target *const targets[] = {
+#define TARGET(name) &fuzz_##name,
+#include "target.def"
+#undef TARGET
+};
 
 void fuzz_fail(struct fuzz *f, const char *fmt, ...)
 {
@@ -59,7 +62,7 @@ static void fuzz_try(struct fuzz *f, const struct target *t, const void *p, size
 {
 	uint8_t *copy = malloc(n ? n : 1);
 	memcpy(copy, p, n);
-	alarm(HANG_SECONDS);
+	alarm(t->patience ? t->patience : HANG_SECONDS);
 	t->run(f, copy, n);
 	alarm(0);
 	free(copy);
@@ -90,6 +93,13 @@ int main(int argc, char **argv)
 	for (size_t i = 0; argc > 1 && i < sizeof(targets) / sizeof(*targets); i++)
 		if (!strcmp(argv[1], targets[i]->name))
 			t = targets[i];
+	if (t && t->make && argc == 4 && !strcmp(argv[2], "print")) { /* only show what it makes */
+		struct buf b = { 0 };
+		f.rng.s = strtoull(argv[3], NULL, 0);
+		t->make(&f, &b);
+		fwrite(b.s ? b.s : "", 1, b.len, stdout);
+		return 0;
+	}
 	bool one = argc > 2 && !strcmp(argv[2], "file");
 	int first = one ? 3 : 4;
 	if (!t || argc < first + 3) {

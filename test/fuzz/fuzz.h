@@ -26,6 +26,9 @@ void mutate_tokens(struct rng *r, const struct seeds *s, struct buf *b); /* the 
 void mutate_words(struct rng *r, const struct seeds *s, struct buf *b);  /* one or two words become others of the seeds */
 /* gen.c: a random program of the language, mostly well-formed */
 void gen_program(struct rng *r, struct buf *b);
+/* typed.c: a random program of which nearly each is valid */
+void typed_program(struct rng *r, struct buf *b);
+void pure_program(struct rng *r, struct buf *b); /* ... and whose output depends on itself alone */
 
 struct fuzz {
 	struct rng rng;
@@ -49,8 +52,11 @@ struct target {
 	void (*run)(struct fuzz *f, const uint8_t *p, size_t n);
 	void (*setup)(struct fuzz *f); /* may replace the seeds */
 	void (*finish)(struct fuzz *f);
+	unsigned patience; /* seconds until an input hangs; 0: as usual */
 };
-extern const struct target fuzz_parse, fuzz_compile, fuzz_ir, fuzz_event, fuzz_ring, fuzz_load, fuzz_format, fuzz_elf, fuzz_usdt, fuzz_btf, fuzz_text,
-	fuzz_folded, fuzz_fmt, fuzz_perfmap, fuzz_name, fuzz_note, fuzz_lines, fuzz_dwarf, fuzz_cfi;
+
+#define TARGET(name) extern const struct target fuzz_##name;
+#include "target.def"
+#undef TARGET
 
 #endif

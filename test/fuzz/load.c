@@ -100,3 +100,19 @@ static void load_run(struct fuzz *f, const uint8_t *p, size_t n)
 
 const struct target fuzz_load = { .name = "load", .what = "programs into the running kernel", .make = script_make, .run = load_run,
 				  .finish = load_finish };
+
+static void typed_make(struct fuzz *f, struct buf *b)
+{
+	typed_program(&f->rng, b);
+}
+
+const struct target fuzz_typed = { .name = "typed", .what = "well-typed programs into the running kernel", .make = typed_make, .run = load_run,
+				   .finish = load_finish, .patience = 60 };
+
+static void pure_make(struct fuzz *f, struct buf *b)
+{
+	pure_program(&f->rng, b);
+}
+
+const struct target fuzz_pure = { .name = "pure", .what = "programs that depend on themselves alone, into the running kernel", .make = pure_make,
+				  .run = load_run, .finish = load_finish, .patience = 60 };
