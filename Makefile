@@ -118,8 +118,8 @@ layers-build: $(OBJ)
 layers: $(OBJ)
 	@BUILD=$(BUILD) sh test/layers/run
 
-bench: sonde static
-	@SONDE=$(CURDIR)/sonde SONDE_STATIC=$(CURDIR)/sonde-static CC='$(CC)' sh bench/run
+bench: sonde static $(BUILD)/libsonde.a
+	@BUILD=$(abspath $(BUILD)) SONDE=$(CURDIR)/sonde SONDE_STATIC=$(CURDIR)/sonde-static CC='$(CC)' sh bench/run
 
 # No warning from the other compiler. `make format-check` shows where clang-format would lay lines out differently: advice, not a rule.
 tidy:
