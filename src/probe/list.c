@@ -373,10 +373,12 @@ static int list_one(struct listing *x, const char *pattern)
 	const char *rest = colon ? colon + 1 : pattern;
 	if (!*rest)
 		rest = "*";
-	bool wild = parts_has_wildcard(prov), any = false;
+	bool wild = parts_has_wildcard(prov), any = false, file = memchr(rest, '/', strcspn(rest, ":")) != NULL;
 	for (uint32_t i = 0; i < probe_providers.n; i++) {
 		const struct provider *p = probe_providers.v[i];
-		if (wild ? !list_is_default(p->id) || !str_match(prov.s, p->name) : provider_find(&probe_providers, prov) != p)
+		/* "*:/bin/x:main": what has a path is of programs */
+		bool meant = file ? p->id == PROV_UPROBE || p->id == PROV_USDT : list_is_default(p->id);
+		if (wild ? !meant || !str_match(prov.s, p->name) : provider_find(&probe_providers, prov) != p)
 			continue;
 		any = true;
 		if (p->id == PROV_UPROBE || p->id == PROV_URETPROBE || p->id == PROV_USDT ||

@@ -113,6 +113,17 @@ static void target_add_glob(struct targets *t, const char *pattern)
 	globfree(&g);
 }
 
+/* A pattern without a folder is one of programs in PATH. */
+static void target_add_programs(struct targets *t, const char *pattern)
+{
+	const char *path = sym_program_path(t->root);
+	for (size_t n; *path; path += n + (path[n] == ':')) {
+		n = strcspn(path, ":");
+		if (n && path[0] == '/')
+			target_add_glob(t, arena_printf(t->env->arena, "%.*s/%s", (int)n, path, pattern));
+	}
+}
+
 /* "#!/bin/sh -e": the program that runs a script; NULL: it is none. */
 static const char *target_script(struct arena *a, const char *head, size_t n)
 {
@@ -167,7 +178,9 @@ int target_find(const struct provider *p, struct provider_env *env, struct str t
 		real = sym_path_resolve(a, t.root, name, &err);
 		if (target_add_gone(&t, real ? real : name))
 			return 0;
-	} else if (!parts_has_wildcard(target)) {
+	} else if (parts_has_wildcard(target)) {
+		target_add_programs(&t, name);
+	} else {
 		bool lib = !strncmp(name, "lib", 3) || strstr(name, ".so");
 		for (int pass = 0; pass < 2 && !real; pass++) {
 			if (lib != (pass == 0)) {

@@ -381,11 +381,17 @@ const char *sym_lib_mapped(struct arena *a, int pid, const char *name)
 	return NULL;
 }
 
-const char *sym_program_find(struct arena *a, const char *root, const char *name)
+const char *sym_program_path(const char *root)
 {
 	const char *path = getenv("PATH");
 	if (!path || *root) /* what we know of PATH is ours, not another name space's */
 		path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+	return path;
+}
+
+const char *sym_program_find(struct arena *a, const char *root, const char *name)
+{
+	const char *path = sym_program_path(root);
 	while (*path) {
 		size_t n = strcspn(path, ":");
 		if (n > 0 && path[0] == '/') {

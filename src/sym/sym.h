@@ -92,6 +92,8 @@ const char *sym_path_resolve(struct arena *a, const char *root, const char *path
 const char *sym_lib_find(struct arena *a, const char *root, const char *name);
 /* The same among what process `pid` has mapped. */
 const char *sym_lib_mapped(struct arena *a, int pid, const char *name);
+/* Where programs are looked for: PATH, or inside another root what it usually is. */
+const char *sym_program_path(const char *root);
 /* A program in PATH. */
 const char *sym_program_find(struct arena *a, const char *root, const char *name);
 /* Files mapped executable by a process, each once. */
