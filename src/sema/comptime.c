@@ -80,9 +80,11 @@ static struct type *fold_predicate(struct sema_ctx *c, struct node *n)
 	struct type *t = sema_expr(c, &n->list.v[0]);
 	x = n->list.v[0];
 	if (n->builtin == B_IS_LITERAL) /* folding below may still turn it into one */
-		return t && (fold_is_literal(x) || c->final) ? fold_bool(c, n, fold_is_literal(x)) : sema_basic(c, SB_BOOL);
+		return t && (fold_is_literal(x) || c->final || c->folding) ? fold_bool(c, n, fold_is_literal(x)) : sema_basic(c, SB_BOOL);
 	if (!t || t->kind == T_ERROR)
 		return t ? t : sema_basic(c, SB_BOOL);
+	if (!c->final && !c->folding) /* the type may still change: another statement may widen it, or turn its sign */
+		return sema_basic(c, SB_BOOL);
 	switch (n->builtin) {
 	case B_IS_STR: return fold_bool(c, n, t->kind == T_STRING);
 	case B_IS_PTR: return fold_bool(c, n, t->kind == T_PTR);
@@ -97,6 +99,8 @@ static struct type *fold_strcap(struct sema_ctx *c, struct node *n)
 	struct type *t = sema_expr(c, &n->list.v[0]);
 	if (!t || t->kind == T_ERROR)
 		return t ? t : sema_int(c, 8, false);
+	if ((t->kind == T_STRING || t->kind == T_ARRAY) && !c->final && !c->folding) /* it may still grow */
+		return sema_int(c, 8, false);
 	if (t->kind == T_STRING)
 		return fold_int(c, n, t->size, false);
 	if (t->kind == T_ARRAY && sema_char_like(t->elem))

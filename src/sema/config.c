@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The config block and its environment twins (reference 6.3): one table of keys. */
 #include <ctype.h>
+#include <stdio.h>
 
 #include "lang/lex.h"
 #include "sema/sema_priv.h"
 
-enum config_type { CFG_U32, CFG_BOOL, CFG_MISSING, CFG_ATTACH, CFG_STACK, CFG_UNWIND, CFG_STR, CFG_LICENSE, CFG_CACHE, CFG_UNSTABLE, CFG_DEPRECATED, CFG_ENV };
+enum config_type { CFG_U32, CFG_BOOL, CFG_MISSING, CFG_ATTACH, CFG_STACK, CFG_UNWIND, CFG_STR, CFG_LICENSE, CFG_CACHE, CFG_UNSTABLE, CFG_LANGUAGE, CFG_DEPRECATED, CFG_ENV };
 
 static const struct {
 	const char *key;
@@ -38,6 +39,7 @@ static const struct {
 	{ "generated", CFG_BOOL, offsetof(struct sema_config, generated) },
 	{ "use_blazesym", CFG_BOOL, offsetof(struct sema_config, use_blazesym) },
 	{ "cache_user_symbols", CFG_CACHE, 0 },
+	{ "language", CFG_LANGUAGE, 0 },
 	{ "symbol_source", CFG_DEPRECATED, 0 }, { "max_type_res_iterations", CFG_DEPRECATED, 0 },
 	{ "unstable_addr", CFG_DEPRECATED, 0 }, { "unstable_import", CFG_DEPRECATED, 0 },
 	{ "unstable_macro", CFG_DEPRECATED, 0 }, { "unstable_map_decl", CFG_DEPRECATED, 0 },
@@ -139,6 +141,21 @@ static bool config_unstable(struct diags *d, struct span span, struct str key, c
 	return true;
 }
 
+/* The oldest version of the language that has what the program needs, "0.26". Versions number as its first implementation does. */
+static bool config_language(struct diags *d, struct span span, struct str value)
+{
+	enum { MAJOR = 0, MINOR = 26 };
+	unsigned major, minor;
+	char end;
+	if (sscanf(arena_strndup(d->arena, value.s, value.len), "%5u.%5u%c", &major, &minor, &end) != 2)
+		return config_bad(d, span, STR("language"), "expecting a version, as in language = \"0.26\"");
+	if (major > MAJOR || (major == MAJOR && minor > MINOR)) {
+		diag_add(d, D_LANGUAGE, span, major, minor, MAJOR, MINOR);
+		return false;
+	}
+	return true;
+}
+
 bool sema_config_set(struct sema_config *c, struct diags *d, struct str key, struct str value, struct span span)
 {
 	static const char *const missing[] = { "error", "warn", "ignore" };
@@ -184,6 +201,8 @@ bool sema_config_set(struct sema_config *c, struct diags *d, struct str key, str
 			return config_choice(d, span, key, value, unwinds, 3, p, "Invalid value for unwind: valid values are auto, fp, and dwarf.");
 		case CFG_UNSTABLE:
 			return config_unstable(d, span, key, low, value, p);
+		case CFG_LANGUAGE:
+			return config_language(d, span, value);
 		case CFG_CACHE:
 			return config_choice(d, span, key, value, caches, 7, &v,
 					     "Invalid value for cache_user_symbols: valid values are PER_PID, PER_PROGRAM, and NONE.");

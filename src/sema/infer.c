@@ -256,6 +256,21 @@ struct type *sema_block(struct sema_ctx *c, struct node *n, bool want)
 	return n->type = t;
 }
 
+/* The branch is taken: what was said about its names holds. */
+static void infer_deferred(struct sema_ctx *c, const struct node *branch)
+{
+	for (uint32_t i = 0; i < c->deferred.n; i++) {
+		const struct deferred *x = &c->deferred.v[i];
+		for (uint32_t k = 0; x->branch == branch && k < x->list.n; k++) {
+			vec_push(c->d->arena, &c->d->list, x->list.v[k]);
+			if (x->list.v[k].context)
+				continue;
+			c->d->n_errors += x->list.v[k].severity == DIAG_ERROR;
+			c->d->n_warnings += x->list.v[k].severity == DIAG_WARNING;
+		}
+	}
+}
+
 /* `if comptime (c)`: only the branch that is taken is looked at; it replaces the whole in the last round. */
 static struct type *infer_if_comptime(struct sema_ctx *c, struct node **pn, bool want)
 {
@@ -275,6 +290,8 @@ static struct type *infer_if_comptime(struct sema_ctx *c, struct node **pn, bool
 		*pn = empty;
 		return sema_block(c, empty, false);
 	}
+	if (c->final)
+		infer_deferred(c, *live);
 	t = (*live)->kind == N_IF ? sema_if(c, live, want) : sema_block(c, *live, want);
 	if (c->final)
 		*pn = *live;

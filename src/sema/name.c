@@ -588,6 +588,25 @@ static void name_children(struct names *s, struct node *n)
 		name_expr(s, &n->list.v[i]);
 }
 
+/* A branch of `if comptime`: it may name what is not there, as long as it is not taken. infer.c tells what is kept back here. */
+static void name_branch(struct names *s, struct node **pn)
+{
+	struct sema_ctx *c = s->c;
+	struct diags *d = c->d;
+	uint32_t said = d->list.n, errors = d->n_errors, warnings = d->n_warnings, expansions = c->expansions.n;
+	name_expr(s, pn);
+	if (d->list.n == said)
+		return;
+	struct deferred x = { .branch = *pn };
+	for (uint32_t i = said; i < d->list.n; i++)
+		vec_push(c->a, &x.list, d->list.v[i]);
+	vec_push(c->a, &c->deferred, x);
+	d->list.n = said;
+	d->n_errors = errors;
+	d->n_warnings = warnings;
+	c->expansions.n = expansions;
+}
+
 static void name_expr(struct names *s, struct node **pn)
 {
 	struct node *n = *pn;
@@ -670,6 +689,16 @@ static void name_expr(struct names *s, struct node **pn)
 		s->scope = sc.up;
 		break;
 	}
+	case N_IF:
+		if (n->a->kind != N_COMPTIME) {
+			name_children(s, n);
+			break;
+		}
+		name_expr(s, &n->a);
+		name_branch(s, &n->b);
+		if (n->c)
+			name_branch(s, &n->c);
+		break;
 	case N_RETURN:
 		name_expr(s, &n->a);
 		if (s->fn) {

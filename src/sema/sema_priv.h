@@ -15,6 +15,12 @@ struct expansion {
 	struct span body, call;
 };
 
+/* What was said about names in a branch of `if comptime`, before it is known whether the branch is taken. */
+struct deferred {
+	const struct node *branch;
+	VEC(struct diag) list;
+};
+
 struct sema_ctx {
 	struct sema_env *env;
 	struct sema *s;
@@ -43,6 +49,7 @@ struct sema_ctx {
 	uint32_t folding;   /* inside comptime: sizeof and the like fold in any round, on a clone */
 	uint32_t depth;     /* of the recursion of sema_expr */
 	bool too_deep;      /* reported */
+	VEC(struct deferred) deferred;
 	VEC(struct expansion) expansions; /* which messages came up in which macro's body */
 	struct type *basic[SB_COUNT]; /* shared types: fold.c makes them */
 };
