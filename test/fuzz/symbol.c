@@ -55,7 +55,7 @@ static void name_setup(struct fuzz *f)
 {
 	static const struct str v[] = {
 		STR("_ZN5shape6circle4growEiPKc"), STR("_ZNSt3mapISsSt6vectorIiSaIiEESt4lessISsESaISt4pairIKSsS2_EEEixERS6_"),
-		STR("_ZN4tree6branch4leaf17h05af221e174051e9E"), STR("_ZN49_$LT$T$u20$as$u20$core..convert..From$LT$U$GT$$GT$4from17h0123456789abcdefE"),
+		STR("_ZN4tree6branch4leaf17h05af221e174051e9E"), STR("_ZN50_$LT$T$u20$as$u20$core..convert..From$LT$U$GT$$GT$4from17h0123456789abcdefE"),
 		STR("_RNvNtCs1234_7mycrate3foo3bar"), STR("_RINvNtC3std3mem8align_ofNtNtC3std3mem12DiscriminantE"),
 		STR("_RNCNCNgCs6DXkGYLi8lr_2cc5spawn00B5_"), STR("_D4main3addFiiZi"), STR("_D3std5array8AppenderTAyaZQoQr3putMFNaNfQpZv"),
 		STR("_Z1fIJidEEvDpT_@plt"), STR("_ZL3fooi.part.0.cold"), STR("_ZZ4mainENKUlT_E_clIiEEDaS_"),
