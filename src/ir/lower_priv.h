@@ -11,7 +11,7 @@
  *   lower_call.c   builtin values and functions
  *   lower_text.c   names of errors and the like, searching and comparing text
  *   lower_stack.c  stacks
- *   lower_unwind.c user stacks without frame pointers
+ *   lower_unwind.c user stacks without frame pointers; lower_walk.c, lower_vma.c: a step of them (walk.h)
  *   lower_event.c  records for the reader: printf and its family
  *   lower_kernel.c what only some programs may ask the kernel for
  *   lower_fault.c  failures at run time, by place
