@@ -45,7 +45,7 @@ struct target_file {
 	const char *shown; /* as the traced process knows it */
 	const char *path;  /* to open, perhaps under /proc/PID/root, or in /proc/PID/map_files */
 	uint32_t root_len; /* how much of `path` is the root that the process has; 0: none, or one that the file is no longer in */
-	uint64_t dev, ino;
+	uint64_t dev, ino; /* of the file as its name leads to it */
 };
 struct target_files { VEC(struct target_file) list; };
 /* A path, a program in PATH, a library's short name, a pattern of paths; "" or "*": whatever the process of -p (without it: any process)

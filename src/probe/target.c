@@ -6,15 +6,18 @@
  * begins.
  *
  * The kernel attaches to a file, not to a name, and would count every event twice if a file came twice. So each file (device and
- * inode) comes once, however many names and /proc/PID/root lead to it.
+ * inode) comes once, however many names and /proc/PID/root lead to it. An overlay (containers of one image) has inodes of its own, which
+ * stand for those of the layer beneath, where the kernel puts the breakpoint: there size and times tell that two are one.
  */
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
+#include <linux/magic.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "probe/probe_priv.h"
@@ -29,6 +32,26 @@ struct targets {
 	struct target_files *ret;
 };
 
+static bool target_is_overlay(const char *path)
+{
+	struct statfs fs;
+	return statfs(path, &fs) == 0 && fs.f_type == OVERLAYFS_SUPER_MAGIC;
+}
+
+static bool target_same_time(struct timespec a, struct timespec b)
+{
+	return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+}
+
+static bool target_is_same(const struct target_file *f, const char *path, const struct stat *st)
+{
+	struct stat old;
+	if (f->ino != st->st_ino || f->dev == st->st_dev)
+		return f->ino == st->st_ino;
+	return (target_is_overlay(path) || target_is_overlay(f->path)) && stat(f->path, &old) == 0 && old.st_size == st->st_size &&
+	       target_same_time(old.st_mtim, st->st_mtim) && target_same_time(old.st_ctim, st->st_ctim);
+}
+
 static void target_add_file(struct targets *t, const char *shown, const char *path, size_t root_len)
 {
 	struct stat st = { 0 };
@@ -37,7 +60,7 @@ static void target_add_file(struct targets *t, const char *shown, const char *pa
 	bool known = stat(path, &st) == 0;
 	for (uint32_t i = 0; i < t->ret->list.n; i++) {
 		const struct target_file *f = &t->ret->list.v[i];
-		if (!strcmp(f->path, path) || (known && f->ino == st.st_ino && f->dev == st.st_dev))
+		if (!strcmp(f->path, path) || (known && target_is_same(f, path, &st)))
 			return;
 	}
 	struct target_file f = { .shown = arena_strdup(t->env->arena, shown), .path = path, .root_len = (uint32_t)root_len, .dev = st.st_dev,
