@@ -186,6 +186,8 @@ static struct type *expr_field(struct sema_ctx *c, struct node *n)
 		SERR(c, D_ARG_UNREADABLE, n->span, STR_FMT(n->str), f->absent);
 		return expr_error(c);
 	}
+	if (args && c->clause->provider->id == PROV_UPROBE) /* registers and words of the stack: values, not a context */
+		as = AS_NONE;
 	n->as = (uint8_t)as;
 	if (f->data_loc || f->rel_loc)
 		return f->type->kind == T_PTR ? type_ptr(c->a, f->type->elem, AS_KERNEL) :
