@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Arguments of static probes. Each place has its own: at one the compiler left the second argument in a register, at the next, inlined
- * elsewhere, on the stack, at a third it is a constant. All places share one program; its cookie says which place it is, a table of
- * bytes says which of the different forms that place has, and a tree of comparisons leads to the code for it. Where all forms are alike,
- * as most often, nothing of that is there: the argument is one load of a register.
+ * Arguments of static probes. Each place has its own: at one the compiler left the second argument in a register, at
+ * the next, inlined elsewhere, on the stack, at a third it is a constant. All places share one program; its cookie
+ * says which place it is, a table of bytes says which of the different forms that place has, and a tree of
+ * comparisons leads to the code for it. Where all forms are alike, as most often, nothing of that is there: the
+ * argument is one load of a register.
  *
  * Kernels without cookies get a program for each place (lower_clause), which knows its place.
  */
@@ -74,7 +75,8 @@ static ref usdt_value(struct lower *l, const struct usdt_arg *arg)
 	if (arg->base != USDT_NO_REG)
 		v = usdt_register(l, arg->base);
 	if (arg->index != USDT_NO_REG) {
-		struct type half = { .kind = T_INT, .size = arg->index_size, .align = arg->index_size, .is_signed = arg->index_signed };
+		struct type half = { .kind = T_INT, .size = arg->index_size, .align = arg->index_size };
+		half.is_signed = arg->index_signed;
 		ref i = lower_extend(l, usdt_register(l, arg->index), &half);
 		if (arg->shift)
 			i = ir_bin(LB, OP_SHL, i, ir_const(LB, arg->shift));
@@ -94,8 +96,10 @@ static ref usdt_value(struct lower *l, const struct usdt_arg *arg)
 
 /* -- which place? -- */
 
-/* A table with an entry of `width` bytes for each place of the clause, which the cookie selects; `none` for cookies that are not ours. */
-static ref usdt_table(struct lower *l, uint32_t width, uint32_t none, uint32_t (*entry)(const void *arg, uint32_t place), const void *arg)
+/* A table with an entry of `width` bytes for each place of the clause, which the cookie selects; `none` for cookies
+ * that are not ours. */
+static ref usdt_table(struct lower *l, uint32_t width, uint32_t none,
+		      uint32_t (*entry)(const void *arg, uint32_t place), const void *arg)
 {
 	struct func *f = l->b.f;
 	uint32_t n = l->cl->attach.n, cursor = 0, least = ~0u, most = 0, *index = arena_array(l->a, uint32_t, n);
@@ -131,7 +135,8 @@ static uint32_t usdt_form_entry(const void *arg, uint32_t place)
 }
 
 /* Forms lo ... hi - 1: halves, until one is left. */
-static void usdt_choose(struct lower *l, const struct usdt_forms *f, ref which, uint32_t lo, uint32_t hi, uint32_t var, uint32_t join)
+static void usdt_choose(struct lower *l, const struct usdt_forms *f, ref which, uint32_t lo, uint32_t hi, uint32_t var,
+			uint32_t join)
 {
 	if (hi - lo == 1) {
 		uint32_t top = l->scratch_top;

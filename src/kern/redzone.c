@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Does this kernel's uprobe on a 5-byte nop break the program that has it? Some kernels (6.18 is one) replace such a nop, once its
- * breakpoint has been hit, by a call of a trampoline. A call writes a return address below the stack pointer; there, in the 128 bytes of
- * the red zone, the x86-64 ABI lets a function that calls nobody keep its variables. So the traced program's data is overwritten.
+ * Does this kernel's uprobe on a 5-byte nop break the program that has it? Some kernels (6.18 is one) replace such a
+ * nop, once its breakpoint has been hit, by a call of a trampoline. A call writes a return address below the stack
+ * pointer; there, in the 128 bytes of the red zone, the x86-64 ABI lets a function that calls nobody keep its
+ * variables. So the traced program's data is overwritten.
  *
- * It is found out by doing it: a child of ours runs a function of ours that keeps a word there around such a nop, with a uprobe on it. A
- * kernel that saves the red zone, or leaves the breakpoint alone, passes.
+ * It is found out by doing it: a child of ours runs a function of ours that keeps a word there around such a nop,
+ * with a uprobe on it. A kernel that saves the red zone, or leaves the breakpoint alone, passes.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -45,8 +46,8 @@ static bool redzone_place(const void *at, char path[512], uint64_t *ret_offset)
 	while (f && !found && fgets(line, sizeof(line), f)) {
 		unsigned long long lo, hi, off;
 		int name = 0;
-		if (sscanf(line, "%llx-%llx %*s %llx %*s %*u %n", &lo, &hi, &off, &name) != 3 || !name || line[name] != '/' ||
-		    (uintptr_t)at < lo || (uintptr_t)at >= hi)
+		if (sscanf(line, "%llx-%llx %*s %llx %*s %*u %n", &lo, &hi, &off, &name) != 3 || !name ||
+		    line[name] != '/' || (uintptr_t)at < lo || (uintptr_t)at >= hi)
 			continue;
 		*ret_offset = off + ((uintptr_t)at - lo);
 		snprintf(path, 512, "/proc/self/map_files/%llx-%llx", lo, hi); /* whatever has become of the name */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Would a breakpoint here make the kernel overwrite the traced program's variables? On kernels that replace a probed 5-byte nop by a
- * call (kern/redzone.c) it would, in functions that keep variables below the stack pointer. Compilers do that only in functions
- * that call nobody; so a function that contains a call is safe, and so is a function's entry, where nothing lies there yet.
+ * Would a breakpoint here make the kernel overwrite the traced program's variables? On kernels that replace a probed
+ * 5-byte nop by a call (kern/redzone.c) it would, in functions that keep variables below the stack pointer.
+ * Compilers do that only in functions that call nobody; so a function that contains a call is safe, and so is a
+ * function's entry, where nothing lies there yet.
  */
 #include <stdlib.h>
 
@@ -26,9 +27,11 @@ static bool redzone_calls(struct sym_elf *elf, const struct sym *s)
 	bool calls = false;
 	for (uint32_t at = 0, len; at < n && !calls && (len = sym_insn_length(text + at, n - at)); at += len) {
 		uint32_t i = at; /* behind prefixes: call rel32, or call of a register or memory (ff /2) */
-		while (i < at + len && (text[i] == 0x66 || text[i] == 0xf2 || text[i] == 0x3e || (text[i] & 0xf0) == 0x40))
+		while (i < at + len &&
+		       (text[i] == 0x66 || text[i] == 0xf2 || text[i] == 0x3e || (text[i] & 0xf0) == 0x40))
 			i++;
-		calls = i < at + len && (text[i] == 0xe8 || (text[i] == 0xff && i + 1 < at + len && (text[i + 1] & 0x38) == 0x10));
+		calls = i < at + len &&
+			(text[i] == 0xe8 || (text[i] == 0xff && i + 1 < at + len && (text[i + 1] & 0x38) == 0x10));
 	}
 	free(text);
 	return calls;

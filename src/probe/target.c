@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which files does a probe on user programs mean (uprobe, uretprobe, usdt)? A target is a path, a pattern of paths, a program in
- * PATH, a library by its short name, or nothing: then everything that the process of -p (without it: any process) has mapped to run.
- * With -p all names are looked up in that process's own file system; with -c, "what it has mapped" is what the command will map when it
- * begins.
+ * Which files does a probe on user programs mean (uprobe, uretprobe, usdt)? A target is a path, a pattern of paths,
+ * a program in PATH, a library by its short name, or nothing: then everything that the process of -p (without it:
+ * any process) has mapped to run. With -p all names are looked up in that process's own file system; with -c, "what
+ * it has mapped" is what the command will map when it begins.
  *
- * The kernel attaches to a file, not to a name, and would count every event twice if a file came twice. So each file (device and
- * inode) comes once, however many names and /proc/PID/root lead to it. An overlay (containers of one image) has inodes of its own, which
- * stand for those of the layer beneath, where the kernel puts the breakpoint: there size and times tell that two are one.
+ * The kernel attaches to a file, not to a name, and would count every event twice if a file came twice. So each file
+ * (device and inode) comes once, however many names and /proc/PID/root lead to it. An overlay (containers of one
+ * image) has inodes of its own, which stand for those of the layer beneath, where the kernel puts the breakpoint:
+ * there size and times tell that two are one.
  */
 #include <ctype.h>
 #include <dirent.h>
@@ -48,8 +49,9 @@ static bool target_is_same(const struct target_file *f, const char *path, const 
 	struct stat old;
 	if (f->ino != st->st_ino || f->dev == st->st_dev)
 		return f->ino == st->st_ino;
-	return (target_is_overlay(path) || target_is_overlay(f->path)) && stat(f->path, &old) == 0 && old.st_size == st->st_size &&
-	       target_same_time(old.st_mtim, st->st_mtim) && target_same_time(old.st_ctim, st->st_ctim);
+	return (target_is_overlay(path) || target_is_overlay(f->path)) && stat(f->path, &old) == 0 &&
+	       old.st_size == st->st_size && target_same_time(old.st_mtim, st->st_mtim) &&
+	       target_same_time(old.st_ctim, st->st_ctim);
 }
 
 static void target_add_file(struct targets *t, const char *shown, const char *path, size_t root_len)
@@ -63,8 +65,10 @@ static void target_add_file(struct targets *t, const char *shown, const char *pa
 		if (!strcmp(f->path, path) || (known && target_is_same(f, path, &st)))
 			return;
 	}
-	struct target_file f = { .shown = arena_strdup(t->env->arena, shown), .path = path, .root_len = (uint32_t)root_len, .dev = st.st_dev,
-				 .ino = st.st_ino };
+	struct target_file f = { .shown = arena_strdup(t->env->arena, shown), .path = path };
+	f.root_len = (uint32_t)root_len;
+	f.dev = st.st_dev;
+	f.ino = st.st_ino;
 	vec_push(t->env->arena, &t->ret->list, f);
 }
 
@@ -87,7 +91,8 @@ static void target_add_mapped(struct targets *t, int pid)
 		target_add_file(t, gone.list.v[i].name, gone.list.v[i].path, 0);
 }
 
-/* -p with a path: the process may run a file of this name that has been deleted or replaced since. Then that one is meant. */
+/* -p with a path: the process may run a file of this name that has been deleted or replaced since. Then that one is
+ * meant. */
 static bool target_add_gone(struct targets *t, const char *name)
 {
 	struct sym_gones gone = { 0 };
@@ -124,7 +129,8 @@ static void target_add_glob(struct targets *t, const char *pattern)
 {
 	glob_t g = { 0 };
 	size_t skip = strlen(t->root);
-	const char *full = arena_printf(t->env->arena, "%s%s%s", t->root, skip && pattern[0] != '/' ? "/" : "", pattern);
+	const char *slash = skip && pattern[0] != '/' ? "/" : "";
+	const char *full = arena_printf(t->env->arena, "%s%s%s", t->root, slash, pattern);
 	if (glob(full, 0, NULL, &g) == 0) {
 		for (size_t i = 0; i < g.gl_pathc; i++) {
 			int err;
@@ -160,7 +166,8 @@ static const char *target_script(struct arena *a, const char *head, size_t n)
 	return i > from ? arena_strndup(a, head + from, i - from) : NULL;
 }
 
-int target_refuse(const struct provider *p, struct provider_env *env, struct span span, const struct target_file *file, int err)
+int target_refuse(const struct provider *p, struct provider_env *env, struct span span, const struct target_file *file,
+		  int err)
 {
 	unsigned char head[128] = { 0 };
 	const char *shown = file->shown, *script;
@@ -171,7 +178,9 @@ int target_refuse(const struct provider *p, struct provider_env *env, struct spa
 	if (fd >= 0)
 		close(fd);
 	if (n >= 20 && memcmp(head, "\177ELF", 4) == 0 && head[4] == 1)
-		return parts_bad(env, span, "%s target file '%s' is a 32-bit program: probes on such programs are not supported", p->name, shown);
+		return parts_bad(env, span,
+				 "%s target file '%s' is a 32-bit program: probes on such programs are not supported",
+				 p->name, shown);
 	if (n >= 20 && memcmp(head, "\177ELF", 4) == 0 && head[4] == 2)
 		return parts_bad(env, span, "%s target file '%s' is for another processor", p->name, shown);
 	parts_bad(env, span, "%s target file '%s' is not an ELF program or library", p->name, shown);
@@ -180,7 +189,8 @@ int target_refuse(const struct provider *p, struct provider_env *env, struct spa
 	return -EINVAL;
 }
 
-int target_find(const struct provider *p, struct provider_env *env, struct str target, struct span span, struct target_files *ret)
+int target_find(const struct provider *p, struct provider_env *env, struct str target, struct span span,
+		struct target_files *ret)
 {
 	struct arena *a = env->arena;
 	struct targets t = { .p = p, .env = env, .root = sym_root(a, env->pid), .ret = ret };

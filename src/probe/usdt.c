@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * usdt: static probes of programs and libraries. TARGET:PROVIDER:NAME or TARGET:NAME (of any provider), each with wildcards; targets as with
- * uprobes. With -p the target may be empty or left out: then every file that the process has mapped is looked through.
+ * usdt: static probes of programs and libraries. TARGET:PROVIDER:NAME or TARGET:NAME (of any provider), each with
+ * wildcards; targets as with uprobes. With -p the target may be empty or left out: then every file that the process
+ * has mapped is looked through.
  *
- * One probe may have many locations (the function around it was inlined, or it is written several times); each is a place of its own, with
- * the name in common and its own operands for the arguments (attach_point.usdt). A location is a file and an offset, so processes that start
- * later fire it, too; the kernel counts the semaphore in each of them.
+ * One probe may have many locations (the function around it was inlined, or it is written several times); each is a
+ * place of its own, with the name in common and its own operands for the arguments (attach_point.usdt). A location
+ * is a file and an offset, so processes that start later fire it, too; the kernel counts the semaphore in each of
+ * them.
  *
- * The macros leave an instruction that does nothing where the probe is. What a note says to be a location but is no such
- * instruction may be the middle of another one: it is left out, unless --unsafe. So are places where this kernel would overwrite the
- * program's variables (redzone.c).
+ * The macros leave an instruction that does nothing where the probe is. What a note says to be a location but is no
+ * such instruction may be the middle of another one: it is left out, unless --unsafe. So are places where this
+ * kernel would overwrite the program's variables (redzone.c).
  */
 #include <errno.h>
 
@@ -73,7 +75,8 @@ static void usdt_emit(struct usdt *u, const struct sym_usdt *at)
 		return;
 	}
 	struct attach_point *ap = parts_place(u->env, u->p, u->span);
-	ap->name = str_of(arena_printf(u->env->arena, "%s:%s:%s:%s", u->p->name, u->file->shown, at->provider, at->name));
+	ap->name = str_of(arena_printf(u->env->arena, "%s:%s:%s:%s", u->p->name, u->file->shown, at->provider,
+				       at->name));
 	ap->target = str_of(u->file->path);
 	ap->func = str_of(at->name);
 	ap->address = at->offset;
@@ -102,7 +105,8 @@ static void usdt_hint(struct usdt *u)
 	for (uint32_t i = 0; i < n->list.n; i++) {
 		const struct sym_usdt *s = &n->list.v[i];
 		int name = str_match(u->name, s->name) ? 0 : str_distance(u->name, s->name, USDT_NEAR);
-		int provider = str_match(u->provider, s->provider) ? 0 : str_distance(u->provider, s->provider, USDT_NEAR);
+		bool same = str_match(u->provider, s->provider);
+		int provider = same ? 0 : str_distance(u->provider, s->provider, USDT_NEAR);
 		if (name > USDT_NEAR || (name && provider > USDT_NEAR) || name + provider >= least)
 			continue;
 		least = name + provider;
@@ -124,7 +128,8 @@ static void usdt_hint(struct usdt *u)
 			more++;
 	}
 	if (more)
-		diag_hint(d, "it has %s and %u more: sonde -l '%s:%s:*'", b.s ? b.s : "", more, u->p->name, u->file->shown);
+		diag_hint(d, "it has %s and %u more: sonde -l '%s:%s:*'", b.s ? b.s : "", more, u->p->name,
+			  u->file->shown);
 	else
 		diag_hint(d, "it has %s", b.s ? b.s : "");
 	buf_fini(&b);
@@ -132,7 +137,8 @@ static void usdt_hint(struct usdt *u)
 
 static int usdt_none(struct usdt *u)
 {
-	const char *what = arena_printf(u->env->arena, "%s:%s:%s%s%s", u->p->name, u->file->shown, u->provider, u->provider[0] ? ":" : "", u->name);
+	const char *what = arena_printf(u->env->arena, "%s:%s:%s%s%s", u->p->name, u->file->shown, u->provider,
+					u->provider[0] ? ":" : "", u->name);
 	diag_add(u->env->diags, D_PROBE_NO_MATCH, u->span, (int)strlen(what), what);
 	if (!u->n_unsafe && !u->n_redzone)
 		usdt_hint(u);
@@ -160,10 +166,10 @@ static int usdt_places(struct usdt *u, bool many)
 		if (str_match(provider, s->provider) && str_match(u->name, s->name))
 			usdt_emit(u, s);
 	}
-	usdt_left_out(u, u->n_unsafe, "a breakpoint there could break the traced program, since the instruction is not the one that static "
-		      "probes have");
-	usdt_left_out(u, u->n_redzone, "on this kernel a probe on a 5-byte nop overwrites what a function that calls no other keeps below "
-		      "its stack");
+	usdt_left_out(u, u->n_unsafe, "a breakpoint there could break the traced program, since the instruction is "
+		      "not the one that static probes have");
+	usdt_left_out(u, u->n_redzone, "on this kernel a probe on a 5-byte nop overwrites what a function that calls "
+		      "no other keeps below its stack");
 	sym_elf_close(u->elf);
 	u->elf = NULL;
 	u->elf_tried = false;
@@ -185,8 +191,8 @@ static int usdt_file(struct usdt *u, bool many)
 	return usdt_places(u, many);
 }
 
-static int usdt_expand(const struct provider *p, struct provider_env *env, const struct str *parts, uint32_t n, struct span span,
-		       attach_each *each, void *arg)
+static int usdt_expand(const struct provider *p, struct provider_env *env, const struct str *parts, uint32_t n,
+		       struct span span, attach_each *each, void *arg)
 {
 	struct usdt u = { .p = p, .env = env, .span = span, .each = each, .arg = arg, .provider = "" };
 	struct arena *a = env->arena;
@@ -198,7 +204,9 @@ static int usdt_expand(const struct provider *p, struct provider_env *env, const
 	if (name.len == 0)
 		return parts_bad(env, span, "usdt probe must have a target function or wildcard");
 	if (target.len == 0 && env->pid <= 0) {
-		parts_bad(env, span, "usdt probe must specify at least path or pid to probe. To target all paths/pids set the path to '*'.");
+		parts_bad(env, span,
+			  "usdt probe must specify at least path or pid to probe. To target all paths/pids set the "
+			  "path to '*'.");
 		return -EINVAL;
 	}
 	u.name = arena_strndup(a, name.s, name.len);
@@ -219,6 +227,7 @@ static int usdt_expand(const struct provider *p, struct provider_env *env, const
 
 const struct provider provider_usdt = {
 	.id = PROV_USDT, .name = "usdt", .aliases = "U", .doc = "user static probe",
-	.prog_type = BPF_PROG_TYPE_KPROBE, .access = ACC_ARGN | ACC_CTX | ACC_REG, .ptr_as = AS_USER, .has_pt_regs = true,
-	.expand = usdt_expand, .load_args = parts_load_regs, .type = debug_type, .constant = debug_constant, .symbol = object_find,
+	.prog_type = BPF_PROG_TYPE_KPROBE, .access = ACC_ARGN | ACC_CTX | ACC_REG, .ptr_as = AS_USER,
+	.has_pt_regs = true, .expand = usdt_expand, .load_args = parts_load_regs,
+	.type = debug_type, .constant = debug_constant, .symbol = object_find,
 };

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What does a program need to run: its interpreter (the dynamic linker), by path, and its libraries, by the names that the linker looks for. Read
- * from the program headers and the dynamic section; every offset is checked by reading. sym_startup follows them to files, in the
- * places where the linker looks, in its order: so it is known what a command will have mapped before it runs. What a program loads
- * later by itself (dlopen) nobody knows then.
+ * What does a program need to run: its interpreter (the dynamic linker), by path, and its libraries, by the names
+ * that the linker looks for. Read from the program headers and the dynamic section; every offset is checked by
+ * reading. sym_startup follows them to files, in the places where the linker looks, in its order: so it is known
+ * what a command will have mapped before it runs. What a program loads later by itself (dlopen) nobody knows then.
  */
 #include <elf.h>
 #include <fcntl.h>
@@ -48,8 +48,9 @@ static void need_dynamic(struct arena *a, int fd, struct sym_paths *ret, struct 
 {
 	Elf64_Ehdr eh;
 	Elf64_Phdr ph[NEED_PHDRS];
-	if (!need_read(fd, 0, &eh, sizeof(eh)) || memcmp(eh.e_ident, ELFMAG, SELFMAG) || eh.e_ident[EI_CLASS] != ELFCLASS64 ||
-	    eh.e_phentsize != sizeof(*ph) || eh.e_phnum > NEED_PHDRS || !need_read(fd, eh.e_phoff, ph, eh.e_phnum * sizeof(*ph)))
+	if (!need_read(fd, 0, &eh, sizeof(eh)) || memcmp(eh.e_ident, ELFMAG, SELFMAG) ||
+	    eh.e_ident[EI_CLASS] != ELFCLASS64 || eh.e_phentsize != sizeof(*ph) || eh.e_phnum > NEED_PHDRS ||
+	    !need_read(fd, eh.e_phoff, ph, eh.e_phnum * sizeof(*ph)))
 		return;
 	for (unsigned i = 0; i < eh.e_phnum; i++) {
 		const char *x = ph[i].p_type == PT_INTERP ? need_string(a, fd, ph[i].p_offset) : NULL;
@@ -65,7 +66,8 @@ static void need_dynamic(struct arena *a, int fd, struct sym_paths *ret, struct 
 					break;
 				if (d.d_tag == DT_STRTAB && !need_offset(ph, eh.e_phnum, d.d_un.d_ptr, &names))
 					return;
-				if (!round || !names || (d.d_tag != DT_NEEDED && d.d_tag != DT_RPATH && d.d_tag != DT_RUNPATH))
+				if (!round || !names ||
+				    (d.d_tag != DT_NEEDED && d.d_tag != DT_RPATH && d.d_tag != DT_RUNPATH))
 					continue;
 				x = need_string(a, fd, names + d.d_un.d_val);
 				if (x && d.d_tag == DT_RPATH)
@@ -139,7 +141,8 @@ static void startup_file(struct startup *s, const char *path)
 {
 	struct sym_paths needs = { 0 };
 	struct need_paths where = { 0 };
-	const char *slash = strrchr(path, '/'), *origin = slash ? arena_strndup(s->a, path, (size_t)(slash - path)) : ".";
+	const char *slash = strrchr(path, '/'),
+		   *origin = slash ? arena_strndup(s->a, path, (size_t)(slash - path)) : ".";
 	const char *ours = *s->root ? NULL : getenv("LD_LIBRARY_PATH");
 	int fd = startup_open(s, path);
 	if (fd < 0)

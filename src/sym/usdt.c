@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Static probes (USDT, "user static tracing"). A program that has them was compiled with a macro at each place; it leaves there an
- * instruction that does nothing (nop), and a note in the section .note.stapsdt, which no program loads:
+ * Static probes (USDT, "user static tracing"). A program that has them was compiled with a macro at each place; it
+ * leaves there an instruction that does nothing (nop), and a note in the section .note.stapsdt, which no program
+ * loads:
  *
  *   owner "stapsdt", type 3; three addresses (the location, the place of .stapsdt.base, the semaphore or 0), then the texts
  *   PROVIDER \0 NAME \0 ARGUMENTS \0
  *
- * Prelinking moves a library's addresses but does not know this section. Therefore the link editor's .stapsdt.base is noted, too: how far
- * that section lies from where the note says is how far all the note's addresses are off.
+ * Prelinking moves a library's addresses but does not know this section. Therefore the link editor's .stapsdt.base
+ * is noted, too: how far that section lies from where the note says is how far all the note's addresses are off.
  *
- * A semaphore is a 16-bit counter in the program's data: as long as it is 0 nobody looks, and the program may skip making the
- * arguments. The kernel counts it up and down for us in every process, by its offset in the file; so it must lie in the part of a
- * writable segment that comes from the file.
+ * A semaphore is a 16-bit counter in the program's data: as long as it is 0 nobody looks, and the program may skip
+ * making the arguments. The kernel counts it up and down for us in every process, by its offset in the file; so it
+ * must lie in the part of a writable segment that comes from the file.
  *
- * Files may be of any origin. Invariants: every address of a note is believed only when it lies in a segment of the right kind, names
- * only when they are plain text, counts and sizes up to fixed bounds; a note that is not is left out and counted. libelf reads and does
- * not map, so that a file which shrinks is a short read.
+ * Files may be of any origin. Invariants: every address of a note is believed only when it lies in a segment of the
+ * right kind, names only when they are plain text, counts and sizes up to fixed bounds; a note that is not is left
+ * out and counted. libelf reads and does not map, so that a file which shrinks is a short read.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -82,7 +83,8 @@ static bool usdt_offset(const struct usdt_file *f, uint64_t addr, uint32_t len, 
 {
 	for (uint32_t i = 0; i < f->n_segs; i++) {
 		const struct usdt_segment *s = &f->segs[i];
-		if ((s->flags & flags) == flags && addr >= s->addr && addr - s->addr < s->size && len <= s->size - (addr - s->addr)) {
+		if ((s->flags & flags) == flags && addr >= s->addr && addr - s->addr < s->size &&
+		    len <= s->size - (addr - s->addr)) {
 			*ret = s->offset + (addr - s->addr);
 			return true;
 		}
@@ -90,7 +92,8 @@ static bool usdt_offset(const struct usdt_file *f, uint64_t addr, uint32_t len, 
 	return false;
 }
 
-/* A no-operation as compilers and assemblers make them, of one or several bytes; on x86-64 0f 1f /0 with any address, or xchg %ax,%ax. */
+/* A no-operation as compilers and assemblers make them, of one or several bytes; on x86-64 0f 1f /0 with any address,
+ * or xchg %ax,%ax. */
 static bool usdt_is_nop(const struct usdt_file *f, uint64_t offset, bool *ret_nop5)
 {
 	uint8_t b[16] = { 0 };
@@ -101,7 +104,8 @@ static bool usdt_is_nop(const struct usdt_file *f, uint64_t offset, bool *ret_no
 	*ret_nop5 = n >= 5 && memcmp(b, "\x0f\x1f\x44\x00\x00", 5) == 0;
 	while (i < 10 && (b[i] == 0x66 || b[i] == 0x2e))
 		i++;
-	return (ssize_t)i < n && (b[i] == 0x90 || ((ssize_t)i + 2 < n && b[i] == 0x0f && b[i + 1] == 0x1f && (b[i + 2] & 0x38) == 0));
+	return (ssize_t)i < n &&
+	       (b[i] == 0x90 || ((ssize_t)i + 2 < n && b[i] == 0x0f && b[i + 1] == 0x1f && (b[i + 2] & 0x38) == 0));
 }
 
 static bool usdt_is_plain(const char *s, size_t n)
@@ -260,7 +264,8 @@ int sym_usdt_read(struct arena *a, const char *path, struct sym_usdts *ret)
 		if (gelf_getclass(f.elf) != ELFCLASS64)
 			ret->state = SYM_USDT_32_BIT;
 		/* Addresses are read as they lie there. */
-		bool same = eh.e_ident[EI_DATA] == (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? ELFDATA2LSB : ELFDATA2MSB);
+		bool same =
+		    eh.e_ident[EI_DATA] == (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? ELFDATA2LSB : ELFDATA2MSB);
 		if (ret->state != SYM_USDT_32_BIT && same)
 			r = usdt_segments(&f);
 		if (r == 0 && ret->state != SYM_USDT_32_BIT && same)
@@ -289,7 +294,8 @@ static void usdt_read_symbols(struct usdt_file *f, Elf_Scn *scn, const GElf_Shdr
 		if (!gelf_getsym(data, (int)i, &s))
 			break;
 		unsigned type = GELF_ST_TYPE(s.st_info);
-		if (s.st_shndx == SHN_UNDEF || s.st_shndx == SHN_ABS || (type != STT_OBJECT && type != STT_FUNC && type != STT_NOTYPE))
+		if (s.st_shndx == SHN_UNDEF || s.st_shndx == SHN_ABS ||
+		    (type != STT_OBJECT && type != STT_FUNC && type != STT_NOTYPE))
 			continue;
 		const char *name = elf_strptr(f->elf, sh->sh_link, s.st_name);
 		if (!name || !*name)

@@ -31,9 +31,11 @@ struct sym_usdts {
 	uint32_t n_bad;              /* notes that are damaged or lie outside the program */
 	struct sym_usdt_symbols *symbols; /* read when an argument first asks for one */
 	const char *path;
-	const char *root;            /* the reader's: how `path` begins, where the file's own separate debug file may be; NULL: not looked for */
+	const char *root; /* the reader's: how `path` begins, where the file's own separate debug file may be; NULL: not
+			     looked for */
 };
-/* The static probes of a file; everything in the arena. 0, or -errno (-ENOEXEC: not an ELF file, or damaged beyond use). */
+/* The static probes of a file; everything in the arena. 0, or -errno (-ENOEXEC: not an ELF file, or damaged beyond
+ * use). */
 int sym_usdt_read(struct arena *a, const char *path, struct sym_usdts *ret);
 /* The arguments of a location. Never fails: an argument that cannot be understood says why. */
 struct usdt_spec *sym_usdt_args(struct arena *a, struct sym_usdts *u, const struct sym_usdt *at);
@@ -42,6 +44,7 @@ struct usdt_spec *sym_usdt_args(struct arena *a, struct sym_usdts *u, const stru
 /* The address of a symbol in the file's terms; false: unknown. */
 typedef bool sym_usdt_symbol(void *arg, struct str name, uint64_t *ret);
 /* machine: EM_X86_64 or EM_AARCH64. `pc` is the location's address, to which symbols are made relative. */
-struct usdt_spec *sym_usdt_parse(struct arena *a, uint16_t machine, const char *text, uint64_t pc, sym_usdt_symbol *symbol, void *arg);
+struct usdt_spec *sym_usdt_parse(struct arena *a, uint16_t machine, const char *text, uint64_t pc,
+				 sym_usdt_symbol *symbol, void *arg);
 
 #endif

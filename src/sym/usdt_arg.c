@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The arguments of static probes. A note has them as the compiler wrote the operands of an inline assembly, each with its size before
- * it, negative when signed:
+ * The arguments of static probes. A note has them as the compiler wrote the operands of an inline assembly, each
+ * with its size before it, negative when signed:
  *
  *   x86-64   -4@%edi   8@$16   4@-20(%rbp)   8@table+8(,%rax,8)   4@counter(%rip)   8@$sym   1@%ah
  *   arm64    -4@w0     8@16    4@[sp, 12]    8@[x1, x2, lsl 3]    4@[x0, w1, sxtw 2]
  *
- * All of them are a sum of two registers and a number, and perhaps the memory there (struct usdt_arg). An address that is given by a symbol is
- * made relative to the probe's own address, which is known when it fires: so it does not matter where the program was loaded.
- * What is no integer (a float in an SSE register), or not understood, is kept with the reason and is an error only when used.
+ * All of them are a sum of two registers and a number, and perhaps the memory there (struct usdt_arg). An address
+ * that is given by a symbol is made relative to the probe's own address, which is known when it fires: so it does
+ * not matter where the program was loaded. What is no integer (a float in an SSE register), or not understood, is
+ * kept with the reason and is an error only when used.
  *
  * The text may be of any origin: every number is checked for overflow, every count for its bound.
  */
@@ -70,7 +71,8 @@ static bool arg_arm_reg(struct str name, struct arg_reg *ret)
 			return true;
 		}
 	}
-	if (name.len < 2 || name.len > 3 || (name.s[0] != 'x' && name.s[0] != 'w') || (name.len == 3 && name.s[1] == '0'))
+	if (name.len < 2 || name.len > 3 || (name.s[0] != 'x' && name.s[0] != 'w') ||
+	    (name.len == 3 && name.s[1] == '0'))
 		return false;
 	uint32_t n = 0;
 	for (uint32_t i = 1; i < name.len; i++) {
@@ -231,8 +233,8 @@ static const char *arg_x86_operand(struct arg_reader *r)
 	if (arg_take(r, '%')) {
 		struct str name = arg_word(r);
 		struct arg_reg reg;
-		if (str_starts(name, "xmm") || str_starts(name, "ymm") || str_starts(name, "zmm") || str_starts(name, "st") ||
-		    str_starts(name, "mm"))
+		if (str_starts(name, "xmm") || str_starts(name, "ymm") || str_starts(name, "zmm") ||
+		    str_starts(name, "st") || str_starts(name, "mm"))
 			return arg_because(r, "it is a floating-point or vector value in register", name);
 		if (arg_take(r, ':'))
 			return arg_because(r, "it is addressed by segment register", name);
@@ -386,7 +388,8 @@ static const char *arg_end(const char *s, const char *end)
 	return s;
 }
 
-struct usdt_spec *sym_usdt_parse(struct arena *a, uint16_t machine, const char *text, uint64_t pc, sym_usdt_symbol *symbol, void *arg)
+struct usdt_spec *sym_usdt_parse(struct arena *a, uint16_t machine, const char *text, uint64_t pc,
+				 sym_usdt_symbol *symbol, void *arg)
 {
 	const char *end = text + strnlen(text, ARG_MAX_TEXT), *starts[USDT_MAX_ARGS], *stops[USDT_MAX_ARGS];
 	uint32_t n = 0;
@@ -404,7 +407,9 @@ struct usdt_spec *sym_usdt_parse(struct arena *a, uint16_t machine, const char *
 		struct usdt_arg *o = &spec->args[i];
 		*o = (struct usdt_arg){ .base = USDT_NO_REG, .index = USDT_NO_REG, .index_size = 8 };
 		o->text = str_of(arena_strndup(a, starts[i], (size_t)(stops[i] - starts[i])));
-		struct arg_reader r = { .a = a, .s = starts[i], .end = stops[i], .machine = machine, .pc = pc, .symbol = symbol, .arg = arg, .out = o };
+		struct arg_reader r = { .a = a, .machine = machine, .pc = pc, .symbol = symbol, .arg = arg, .out = o };
+		r.s = starts[i];
+		r.end = stops[i];
 		arg_read(&r);
 	}
 	return spec;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The program whose static probes are looked up. Run, it says where they are, as the running process sees it: lines
- * "name address file-offset", with the address as in its symbol table; so the reader of the notes is checked against the loader and the
- * kernel's map.
+ * "name address file-offset", with the address as in its symbol table; so the reader of the notes is checked against
+ * the loader and the kernel's map.
  */
 #define _GNU_SOURCE
 #include <link.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Notes of static probes: the text of arguments for both processors, the places in files against what the program itself says (notes.c),
- * damaged files. Arguments: a folder with the programs notes (position-independent), notes-exec (not), and <name>.said, what they said.
+ * Notes of static probes: the text of arguments for both processors, the places in files against what the program
+ * itself says (notes.c), damaged files. Arguments: a folder with the programs notes (position-independent),
+ * notes-exec (not), and <name>.said, what they said.
  */
 #include <elf.h>
 #include <errno.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Static probes for the tests, made by hand: NOTE(PROVIDER, NAME, SEMAPHORE, ARGUMENTS, operands...) puts a nop here and a note about
- * it into .note.stapsdt. SEMAPHORE is 0 or a symbol; ARGUMENTS the text of the note, in which %0, %1, ... are the operands
- * of an extended asm statement. NOTE_AT lies about where everything is, as a prelinked file does: all addresses are less by MOVED, that
- * of the section which tells it as well.
+ * Static probes for the tests, made by hand: NOTE(PROVIDER, NAME, SEMAPHORE, ARGUMENTS, operands...) puts a nop here
+ * and a note about it into .note.stapsdt. SEMAPHORE is 0 or a symbol; ARGUMENTS the text of the note, in which %0,
+ * %1, ... are the operands of an extended asm statement. NOTE_AT lies about where everything is, as a prelinked file
+ * does: all addresses are less by MOVED, that of the section which tells it as well.
  */
 #ifndef WORK_NOTES_H
 #define WORK_NOTES_H

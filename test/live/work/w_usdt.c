@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * w_usdt WHAT N: static probes of its own (notes.h), whose arguments it knows. After its pid it says on stdout what a tracer must
- * see, so that the test compares, and nothing else knows the numbers.
+ * w_usdt WHAT N: static probes of its own (notes.h), whose arguments it knows. After its pid it says on stdout what
+ * a tracer must see, so that the test compares, and nothing else knows the numbers.
  *
  *   forms N        the provider "forms": a probe for each form that an operand can have; each time a line "NAME VALUE"
  *   places N       places:many, at several places, inlined and with different operands: lines "many A B"
