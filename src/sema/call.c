@@ -306,6 +306,11 @@ static struct type *call_print(struct sema_ctx *c, struct node *n)
 
 static struct type *call_format(struct sema_ctx *c, struct node *n)
 {
+	struct node *fmt = n->list.v[0];
+	if (fmt->kind == N_STRING && !fmt->typed) { /* never a value: as long as it likes */
+		fmt->type = type_string(c->a, fmt->str.len + 1);
+		fmt->typed = true;
+	}
 	bool literal = sema_arg_literal(c, n, 0, N_STRING);
 	for (uint32_t i = 1; i < n->list.n; i++)
 		sema_arg(c, n, i);

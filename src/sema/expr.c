@@ -479,6 +479,8 @@ static struct type *expr_kind(struct sema_ctx *c, struct node **pn)
 		/* enum constants, typed constants and poisoned ones have their type already */
 		return n->type ? n->type : sema_literal_type(c, n->ival, n->is_unsigned);
 	case N_STRING:
+		if (n->str.len >= c->s->config.max_strlen && (!n->type || n->type->size == n->str.len + 1))
+			SERR(c, D_STRING_LONG, n->span, c->s->config.max_strlen, STR_FMT(n->str));
 		return n->type ? n->type : type_string(c->a, n->str.len + 1);
 	case N_BOOL:
 		return sema_basic(c, SB_BOOL);
