@@ -123,7 +123,7 @@ static struct provider_use attach_use(const struct sema_ctx *c, const struct nod
 	attach_words(probe->b, &u);
 	for (uint32_t i = 0; i < c->program->list.n; i++) {
 		const struct node *n = c->program->list.v[i];
-		if (n->kind == N_MACRO)
+		if (n->kind == N_MACRO || n->kind == N_SUBPROG)
 			attach_words(n->b, &u);
 		u.regs |= attach_define_hides(n);
 		u.uaddr |= attach_define_hides(n);
