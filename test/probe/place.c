@@ -333,6 +333,23 @@ static void test_user(struct world *w)
 	free((void *)exe);
 }
 
+#if defined(__x86_64__)
+/* How far into the function its 5-byte nop lies. */
+static uint32_t nop_in(struct world *w, const char *func)
+{
+	struct sym_elf *e;
+	struct sym s = { 0 };
+	uint8_t text[256];
+	const uint8_t *at = NULL;
+	if (!CHECK(&c, sym_elf_open(arena_printf(&w->a, "%s/nops", dir), &e) == 0))
+		return 0;
+	if (CHECK(&c, sym_elf_find(e, func, &s) && s.size <= sizeof(text)))
+		at = memmem(text, sym_elf_text(e, s.addr, text, (uint32_t)s.size), "\x0f\x1f\x44\x00\x00", 5);
+	sym_elf_close(e);
+	return CHECK(&c, at != NULL) ? (uint32_t)(at - text) : 0;
+}
+#endif
+
 static void test_usdt(struct world *w)
 {
 #define LEFT_OUT "WARNING 1 location in @/notes left out: a breakpoint there could break the traced program, since the instruction is not the " \
@@ -383,6 +400,10 @@ static void test_usdt(struct world *w)
 	w->unsafe = true;
 	expect(w, "usdt:@/nops:leaf", "usdt:@/nops:five:leaf\n");
 	w->unsafe = false;
+	uint32_t leaf = nop_in(w, "leaf"), calls = nop_in(w, "calls");
+	expect(w, arena_printf(&w->a, "uprobe:@/nops:leaf+%u", leaf),
+	       "ERROR On this kernel a probe on a 5-byte nop overwrites what a function that calls no other keeps below its stack: leaf\n" SAFE);
+	expect(w, arena_printf(&w->a, "uprobe:@/nops:calls+%u", calls), arena_printf(&w->a, "uprobe:@/nops:calls+%u\n", calls));
 	w->mine = *w->ops;
 	w->mine.has = without;
 	w->facts->ops = &w->mine;
