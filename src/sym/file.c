@@ -165,7 +165,7 @@ static bool file_ready(struct file *f)
 /* The symbols of other files go until these fit. */
 static void files_shrink(struct files *fs, const struct file *keep)
 {
-	while (fs->bytes > FILES_BYTES) {
+	while (fs->bytes > (fs->max_bytes ? fs->max_bytes : FILES_BYTES)) {
 		struct file *old = NULL;
 		for (uint32_t i = 0; i < fs->n; i++)
 			if (fs->v[i].elf && &fs->v[i] != keep && (!old || fs->v[i].used < old->used))

@@ -30,7 +30,7 @@ struct files {
 	uint32_t n, cap, n_open;
 	uint32_t *buckets;
 	uint64_t clock;
-	size_t bytes;
+	size_t bytes, max_bytes; /* 0: FILES_BYTES */
 	bool demangle, lines, no_fetch;
 	struct file_name { const char *from; uint32_t at; } *names; /* demangled: by address of the mangled name */
 	struct buf text;

@@ -61,6 +61,7 @@ struct sym_procs *sym_procs_new(struct sym_options o)
 		p->last = &p->first;
 		p->files.demangle = o.demangle;
 		p->files.lines = o.lines;
+		p->files.max_bytes = o.bytes;
 	}
 	return p;
 }

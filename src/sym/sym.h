@@ -133,6 +133,7 @@ struct sym_frame {
 struct sym_options {
 	bool demangle; /* names of C++, Rust, D */
 	bool lines;    /* look for lines of source */
+	size_t bytes;  /* of symbol tables in memory, together; 0: as much as is good */
 };
 struct sym_procs *sym_procs_new(struct sym_options o); /* NULL without memory */
 void sym_procs_free(struct sym_procs *p);

@@ -449,6 +449,20 @@ static void test_procs(struct arena *a)
 	sym_procs_free(NULL);
 }
 
+/* Room for one table only: two files in turns are read again each time, and right. */
+static void test_bounded(void)
+{
+	struct sym_procs *p = sym_procs_new((struct sym_options){ .demangle = true, .bytes = 1 });
+	struct sym_frame f;
+	uint32_t me = (uint32_t)getpid(), good = 0;
+	for (int i = 0; p && i < 10; i++) {
+		good += sym_procs_at(p, me, (uint64_t)(uintptr_t)test_here, &f) && !strcmp(f.name, "test_here");
+		good += sym_procs_at(p, me, (uint64_t)(uintptr_t)getenv, &f) && strstr(f.name, "getenv");
+	}
+	CHECK(&c, good == 20);
+	sym_procs_free(p);
+}
+
 static void test_jit_text(struct arena *a, const char *text, size_t n, bool want)
 {
 	const char *path = arena_printf(a, "/tmp/perf-%d.map", (int)getpid()), *name = NULL;
@@ -562,6 +576,7 @@ int main(int argc, char **argv)
 	test_startup(&a);
 	test_instructions(&a);
 	test_procs(&a);
+	test_bounded();
 	test_jit(&a);
 	test_dw();
 	arena_fini(&a);
