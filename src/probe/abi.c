@@ -128,13 +128,14 @@ static void abi_struct(struct abi *x, struct field *f)
 	struct type *t = f->type;
 	enum abi_class cls[2] = { ABI_NONE, ABI_NONE };
 	bool wide_int = t->kind == T_ARRAY; /* of 128 bits: no array is passed by value */
-	if (t->size == 0 && t->kind == T_STRUCT && (t->complete || x->facts->ops->complete(x->facts, t))) {
+	bool known = t->kind != T_STRUCT || t->complete || x->facts->ops->complete(x->facts, t);
+	if (t->size == 0 && known) {
 		f->absent = "it is an empty struct, which is not passed";
 		return;
 	}
 	if (t->size > 16)
 		cls[0] = ABI_MEMORY;
-	else if (!abi_classify(x, t, 0, cls, 0)) {
+	else if ((t->kind == T_STRUCT && t->size > 1 && t->complete && !t->fields.n) || !abi_classify(x, t, 0, cls, 0)) {
 		x->unknown = f->absent = "the debug information does not tell its type";
 		return;
 	}
@@ -179,12 +180,21 @@ static bool abi_is_word(const struct type *t)
 	return t->kind == T_PTR || t->kind == T_BOOL || type_is_int(t);
 }
 
+/* A union of pointers that stands for any of them (GNU's transparent_union): gcc tells its size and no members. The socket functions of
+ * glibc take such. */
+static bool abi_is_transparent(struct abi *x, struct type *t)
+{
+	return t->kind == T_STRUCT && t->is_union && t->size == 8 && (t->complete || x->facts->ops->complete(x->facts, t)) && !t->fields.n;
+}
+
 static void abi_place(struct abi *x, const struct sym_func *fn, const struct sym_param *p)
 {
 	struct field f = { .name = p->name, .type = p->type };
 	bool c = fn->language == LANG_C;
 	if (f.type->kind == T_FUNC) /* as C has it */
 		f.type = type_ptr(x->a, f.type, AS_USER);
+	else if (abi_is_transparent(x, f.type))
+		f.type = type_ptr(x->a, type_new(x->a, T_VOID, 0, 1), AS_USER);
 	if (x->unknown)
 		f.absent = x->unknown;
 	else if (abi_is_word(f.type))

@@ -301,14 +301,18 @@ static Dwarf_Die *func_find(struct sym_dwarf *d, struct dwarf_unit *u, uint64_t 
 	return best;
 }
 
-/* Where the parameter is when the function is entered, if that is told. */
+/* Where the parameter is when the function is entered, if that is told: by a list of places for ranges of addresses. One place for the whole
+ * function is not true before its prologue has put the parameter there. */
 static void func_place(struct sym_dwarf *d, Dwarf_Die *die, uint64_t entry, struct sym_param *p)
 {
 	Dwarf_Attribute at;
 	Dwarf_Op *op;
 	size_t n = 0;
 	p->reg = -1;
-	if (!d->dw->dwarf_attr(die, DW_AT_location, &at) || d->dw->dwarf_getlocation_addr(&at, entry, &op, &n, 1) != 1 || n != 1)
+	if (!d->dw->dwarf_attr(die, DW_AT_location, &at))
+		return;
+	unsigned form = d->dw->dwarf_whatform(&at);
+	if ((form != DW_FORM_loclistx && form != DW_FORM_sec_offset && form != DW_FORM_data4 && form != DW_FORM_data8) || d->dw->dwarf_getlocation_addr(&at, entry, &op, &n, 1) != 1 || n != 1)
 		return;
 	if (op->atom >= DW_OP_reg0 && op->atom <= DW_OP_reg31)
 		p->reg = op->atom - DW_OP_reg0;
