@@ -85,7 +85,7 @@ static void group_make(struct lower *l, const struct clause *cl, const uint32_t 
 		int nr = group_number(f, cl->attach.v[i], at_exit);
 		if (nr < 0 || nr >= GROUP_CALLS || index[i] >= UINT16_MAX || table[nr])
 			continue;
-		table[nr] = (uint16_t)(index[i] + 1);
+		table[nr] = (uint16_t)(l->m->attaches.v[index[i]]->number + 1); /* what `probe` is */
 		done[i] = true;
 		first = first ? first : cl->attach.v[i];
 		vec_push(l->a, &g.attach, index[i]);
