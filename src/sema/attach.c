@@ -417,9 +417,15 @@ static void attach_probe(struct sema_ctx *c, struct node *probe, uint32_t index)
 	if (sema_option_off(c, probe->a))
 		return;
 	c->env->prov.use = &use;
-	for (uint32_t i = 0; i < probe->list.n; i++)
+	uint32_t before = c->s->attaches.n, errors = c->d->n_errors;
+	bool optional = false;
+	for (uint32_t i = 0; i < probe->list.n; i++) {
+		optional |= str_starts(probe->list.v[i]->str, "?");
 		if (!attach_pattern(c, &j, probe->list.v[i]))
 			attach_at(c, &j, probe->list.v[i]);
+	}
+	if (c->s->attaches.n == before && c->d->n_errors == errors && c->s->config.missing_probes == 1 && !optional && probe->list.n)
+		diag_add(c->d, D_PROBE_GONE, probe->list.v[0]->span);
 	attach_better(c, j.first, &use, j.looks);
 	c->env->prov.use = NULL;
 }
