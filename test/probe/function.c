@@ -254,7 +254,7 @@ static void test_places(struct world *w)
 	expect(w, "begin { } kprobe:f_notrace { @ = count() }",
 	       "begin: test run (run once, before the others are attached)\n"
 	       "WARNING f_notrace is in this kernel but cannot be traced: it is marked \"notrace\", or is no function\n"
-	       "WARNING No matches for kprobe:f_notrace. Skipping.\n");
+	       "WARNING No matches for kprobe:f_notrace. Skipping.\nWARNING Probe has no valid attach points. It is being removed which may cause issues with program behavior.\n");
 	w->missing = NULL;
 	expect(w, "kprobe:vfs_read { @ = args.nothing }", "ERROR Can't find function parameter nothing\n");
 	expect(w, "kprobe:f_seven { @ = args.g }", "kprobe:f_seven" FENTRY);
