@@ -27,7 +27,7 @@ OBJ      := $(SRC:%.c=$(BUILD)/%.o)
 STATIC_SRC = src/sym/dw.c src/sym/xz.c src/sym/fetch.c
 STATIC_OBJ = $(filter-out $(STATIC_SRC:%.c=$(BUILD)/%.o),$(OBJ)) $(STATIC_SRC:%.c=$(BUILD)/static/%.o)
 DEB_DEPS  = gcc make pkg-config libc6-dev libbpf-dev libelf-dev libdw-dev libiberty-dev liblzma-dev libbz2-dev zlib1g-dev
-DEB_TEST  = jq binutils coreutils util-linux xz-utils
+DEB_TEST  = jq binutils coreutils util-linux xz-utils e2fsprogs iproute2 bsdutils mariadb-server
 DEB_VM    = qemu-system-x86 busybox-static cpio kmod xz-utils e2fsprogs xfsprogs btrfs-progs iproute2 procps bpftool
 
 all: sonde
