@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * --follow: children of the traced process are traced, and theirs. Which processes that are is known in the kernel, by the time a child runs
- * its first instruction: two programs of our own stand on the raw tracepoints of fork and of the end of a process.
+ * --follow: children of the traced process are traced, and theirs. Which processes that are is known in the kernel,
+ * by the time a child runs its first instruction: two programs of our own stand on the raw tracepoints of fork and
+ * of the end of a process.
  *
  *   fork  the parent is traced (the test that every clause makes): the child's number goes into a map. New threads are none of it.
  *   free  the number goes out of the map; but only if it is still that of the same process, since numbers are used again. What tells is
  *         the time when it started, which the value is (0: found in /proc by the reader, whatever it is).
  *
- * The map is keyed by the process number of the initial namespace, whatever ours is; only for the process of -p or -c itself it is the
- * number that we know. When the map is full the child is not traced, which is counted (CW_FOLLOW).
+ * The map is keyed by the process number of the initial namespace, whatever ours is; only for the process of -p or
+ * -c itself it is the number that we know. When the map is full the child is not traced, which is counted
+ * (CW_FOLLOW).
  */
 #include "ir/lower_priv.h"
 

@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where the arguments of a user function are when it is entered: by the calling convention of the processor, from their types. (Debug
- * information has places, too, but those of optimised code are incomplete at the entry, and those of plain code are true only behind
- * the prologue.)
+ * Where the arguments of a user function are when it is entered: by the calling convention of the processor, from
+ * their types. (Debug information has places, too, but those of optimised code are incomplete at the entry, and
+ * those of plain code are true only behind the prologue.)
  *
- * The result is a struct whose fields lie in words: word n below ABI_REGISTERS is the n-th register for arguments, and the words from there on are
- * the caller's stack, the first being that above the return address. A struct that is passed in two registers lies in two
- * words that follow each other, and one on the stack likewise: so a field is described by its offset alone, functions whose arguments
- * lie alike share one program, and lowering knows nothing of classes.
+ * The result is a struct whose fields lie in words: word n below ABI_REGISTERS is the n-th register for arguments,
+ * and the words from there on are the caller's stack, the first being that above the return address. A struct that
+ * is passed in two registers lies in two words that follow each other, and one on the stack likewise: so a field is
+ * described by its offset alone, functions whose arguments lie alike share one program, and lowering knows nothing
+ * of classes.
  *
- * x86-64 (System V): a value of up to 16 bytes has a class for each 8 of them. Numbers and pointers go to six registers; floating-point numbers go to eight
- * others, which no probe can read; what is larger, or not aligned (packed), or does not find enough registers goes to the
- * stack. A function that returns a struct in memory gets its address as a hidden first argument; so does, in C++, one that returns what cannot
- * be copied bit by bit. arm64: numbers and pointers; what follows a struct that is passed by value is not told.
+ * x86-64 (System V): a value of up to 16 bytes has a class for each 8 of them. Numbers and pointers go to six
+ * registers; floating-point numbers go to eight others, which no probe can read; what is larger, or not aligned
+ * (packed), or does not find enough registers goes to the stack. A function that returns a struct in memory gets its
+ * address as a hidden first argument; so does, in C++, one that returns what cannot be copied bit by bit. arm64:
+ * numbers and pointers; what follows a struct that is passed by value is not told.
  *
  * An argument that cannot be read has its field, too, with the reason (field.absent).
  */

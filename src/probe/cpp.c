@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * TARGET:cpp:NAME: functions by their name in C++ ("ns::Class::method"), which symbols have in mangled form. Overloads differ in their
- * parameters only; a name without parameters means all of them, one with parameters ("f(int, char const*)") that one. White space
- * does not matter, and what the language does not count as part of the name neither: the result type that templates have in front, and
- * `const` behind. `*` and `?` are patterns, where they are not a pointer's star: inside of parameters they are text.
+ * TARGET:cpp:NAME: functions by their name in C++ ("ns::Class::method"), which symbols have in mangled form.
+ * Overloads differ in their parameters only; a name without parameters means all of them, one with parameters
+ * ("f(int, char const*)") that one. White space does not matter, and what the language does not count as part of the
+ * name neither: the result type that templates have in front, and `const` behind. `*` and `?` are patterns, where
+ * they are not a pointer's star: inside of parameters they are text.
  *
- * Demangling costs microseconds and programs have a hundred thousand symbols: only those are demangled that contain the last word of
- * the name, which mangling leaves as it is.
+ * Demangling costs microseconds and programs have a hundred thousand symbols: only those are demangled that contain
+ * the last word of the name, which mangling leaves as it is.
  */
 #include <ctype.h>
 #include <stdlib.h>

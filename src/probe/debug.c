@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What debug information says of a place in a program: the names and types of the arguments of the function that begins there, and
- * the type of its result. Asked for only when a clause looks at `args` or `retval`, since it costs the reading of a file.
+ * What debug information says of a place in a program: the names and types of the arguments of the function that
+ * begins there, and the type of its result. Asked for only when a clause looks at `args` or `retval`, since it costs
+ * the reading of a file.
  *
- * Without debug information the probe works as before, with arg0 and an untyped retval; only `args` needs it, and says so. When the compiler
- * has changed a function (its symbol says it: .isra, .constprop, .part, .cold), its arguments are not those that the source declares,
- * and `args` is refused rather than wrong.
+ * Without debug information the probe works as before, with arg0 and an untyped retval; only `args` needs it, and
+ * says so. When the compiler has changed a function (its symbol says it: .isra, .constprop, .part, .cold), its
+ * arguments are not those that the source declares, and `args` is refused rather than wrong.
  */
 #include "probe/probe_priv.h"
 #include "sym/dwarf.h"

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * No function of that name: what could have been meant? Names that differ in a letter or two, variants that the compiler has made of the
- * function (f.isra.0), a C++ function whose plain name it is. If there is nothing like it, what can be done with such a file at all: a
- * stripped one still has its exported functions, addresses, and what a separate file with symbols adds.
+ * No function of that name: what could have been meant? Names that differ in a letter or two, variants that the
+ * compiler has made of the function (f.isra.0), a C++ function whose plain name it is. If there is nothing like it,
+ * what can be done with such a file at all: a stripped one still has its exported functions, addresses, and what a
+ * separate file with symbols adds.
  */
 #include "probe/site.h"
 

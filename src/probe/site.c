@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Places in one program or library. A place is a file and an offset in it (attach_point.target, .address): the kernel puts the breakpoint
- * there in every process that maps the file, or in the one of -p.
+ * Places in one program or library. A place is a file and an offset in it (attach_point.target, .address): the
+ * kernel puts the breakpoint there in every process that maps the file, or in the one of -p.
  *
- * A breakpoint inside an instruction breaks the traced program, so an offset or address is accepted only when it can be shown that an
- * instruction begins there; --unsafe turns that into a warning. Nor may the instruction there be a vector one: kernels take the opcode
- * behind a VEX or EVEX prefix for the old instruction of that number, so that `vpbroadcastb %esi,%ymm17` at the entry of a string
- * function "is" a conditional jump and is stepped over without effect (seen on Linux 6.18: printf in the traced program stopped seeing
- * its '%').
+ * A breakpoint inside an instruction breaks the traced program, so an offset or address is accepted only when it can
+ * be shown that an instruction begins there; --unsafe turns that into a warning. Nor may the instruction there be a
+ * vector one: kernels take the opcode behind a VEX or EVEX prefix for the old instruction of that number, so that
+ * `vpbroadcastb %esi,%ymm17` at the entry of a string function "is" a conditional jump and is stepped over without
+ * effect (seen on Linux 6.18: printf in the traced program stopped seeing its '%').
  *
- * A return probe replaces a return address on the stack; Go moves its stacks and would find it: return probes on Go programs
- * are refused, and the instructions are named on which a plain probe sees the same.
+ * A return probe replaces a return address on the stack; Go moves its stacks and would find it: return probes on Go
+ * programs are refused, and the instructions are named on which a plain probe sees the same.
  */
 #include <errno.h>
 #include <fcntl.h>

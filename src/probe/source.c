@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * TARGET@FILE:LINE[:COLUMN]: where the code of a source line begins, by the line table of the debug information. There may be several places: one
- * in each function, and in each inlined copy of one, that has code of the line. Each is an address of the file like any other, and
- * checked like any other: that debug information says so does not prove that an instruction begins there.
+ * TARGET@FILE:LINE[:COLUMN]: where the code of a source line begins, by the line table of the debug information.
+ * There may be several places: one in each function, and in each inlined copy of one, that has code of the line.
+ * Each is an address of the file like any other, and checked like any other: that debug information says so does not
+ * prove that an instruction begins there.
  */
 #include <errno.h>
 

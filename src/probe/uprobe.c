@@ -7,8 +7,9 @@
  *	TARGET:cpp:NAME             a name of C++
  *	TARGET@FILE:LINE[:COLUMN]   where the code of a source line begins
  *
- * The target is a path, a program in PATH or a library by its short name (target.c); it may have wildcards; with -p it may be left out,
- * and everything is looked up in that process's file system. What is looked for in each file is site.c's.
+ * The target is a path, a program in PATH or a library by its short name (target.c); it may have wildcards; with -p
+ * it may be left out, and everything is looked up in that process's file system. What is looked for in each file is
+ * site.c's.
  */
 #include <ctype.h>
 #include <errno.h>

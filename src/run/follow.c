@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * --follow, the reader's side (ir/lower_follow.c has the programs). When -p names a process that has children, they and theirs are entered
- * once the programs are attached, so that none is missed in between. When the process of -p or -c ends, the run goes on until
- * the last of those that descend from it has ended: we wait for one after the other, whichever is next.
+ * --follow, the reader's side (ir/lower_follow.c has the programs). When -p names a process that has children, they
+ * and theirs are entered once the programs are attached, so that none is missed in between. When the process of -p
+ * or -c ends, the run goes on until the last of those that descend from it has ended: we wait for one after the
+ * other, whichever is next.
  *
- * The map has process numbers of the initial namespace. In another one we cannot tell whose they are: there the run ends with the first process, and
- * children that are older than the run are not followed.
+ * The map has process numbers of the initial namespace. In another one we cannot tell whose they are: there the run
+ * ends with the first process, and children that are older than the run are not followed.
  */
 #include <dirent.h>
 #include <errno.h>

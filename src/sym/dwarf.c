@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Debug information of a program: which file has it, its units, and the functions in them. Types are made in type.c, source lines looked up in
- * source.c; libdw decodes (dw.h).
+ * Debug information of a program: which file has it, its units, and the functions in them. Types are made in type.c,
+ * source lines looked up in source.c; libdw decodes (dw.h).
  *
- * A file that has been stripped of its debug information has it in a separate file, if at all (debug.c finds that). What decides is the section
- * .debug_info: a file may have lines or frames without it.
+ * A file that has been stripped of its debug information has it in a separate file, if at all (debug.c finds that).
+ * What decides is the section .debug_info: a file may have lines or frames without it.
  *
- * A function is found by the address of its entry, since that is what a symbol tells and a probe needs. The unit is found by its ranges; then
- * all functions of the unit are noted by address, so that thousands of them cost one walk.
+ * A function is found by the address of its entry, since that is what a symbol tells and a probe needs. The unit is
+ * found by its ranges; then all functions of the unit are noted by address, so that thousands of them cost one walk.
  *
- * Invariants: every walk asks dwarf_visit() at each step, and every chain of references has a bound, so that a damaged file ends the search early
- * and never hangs it. Files are read, not mapped: one that shrinks under us is a short read and no signal.
+ * Invariants: every walk asks dwarf_visit() at each step, and every chain of references has a bound, so that a
+ * damaged file ends the search early and never hangs it. Files are read, not mapped: one that shrinks under us is a
+ * short read and no signal.
  */
 #include <errno.h>
 #include <fcntl.h>

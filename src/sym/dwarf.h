@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Functions, types and source lines of programs, from their debug information (DWARF 2 to 5, also in a separate file). Types are those
- * of the language (sema/type.h): structs are made by name and size, and completed when somebody looks inside.
+ * Functions, types and source lines of programs, from their debug information (DWARF 2 to 5, also in a separate
+ * file). Types are those of the language (sema/type.h): structs are made by name and size, and completed when
+ * somebody looks inside.
  *
- * A file is opened once for a set and lives as long as the set. Nothing here trusts a file: damaged debug information gives wrong types or none.
+ * A file is opened once for a set and lives as long as the set. Nothing here trusts a file: damaged debug
+ * information gives wrong types or none.
  */
 #ifndef SONDE_SYM_DWARF_H
 #define SONDE_SYM_DWARF_H

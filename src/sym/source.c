@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where the code of a source line begins. The line table of a unit says for ranges of addresses which line they come from; the code of one line is
- * often in several pieces (the three parts of a `for`), and a line that is inlined has code wherever that was done. A probe
- * wants one place for each execution, as near as can be had: so of each function, and of each inlined copy of one, the lowest
- * address that begins a statement of the line is taken.
+ * Where the code of a source line begins. The line table of a unit says for ranges of addresses which line they come
+ * from; the code of one line is often in several pieces (the three parts of a `for`), and a line that is inlined has
+ * code wherever that was done. A probe wants one place for each execution, as near as can be had: so of each
+ * function, and of each inlined copy of one, the lowest address that begins a statement of the line is taken.
  *
- * A file is named by a path or the end of one ("io.c" means "../src/io.c"), since the table has the names with which the compiler
- * was called.
+ * A file is named by a path or the end of one ("io.c" means "../src/io.c"), since the table has the names with which
+ * the compiler was called.
  */
 #include <stdlib.h>
 

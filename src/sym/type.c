@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Types from debug information. The language has numbers, pointers, arrays, structs and enums; qualifiers and typedefs are seen
- * through, but for the name that a typedef gives to a struct without one. What the language has no type for (floating-point numbers,
- * numbers of 128 bits, pointers to members) is bytes of the right size, marked where a calling convention must know (type.is_float).
+ * Types from debug information. The language has numbers, pointers, arrays, structs and enums; qualifiers and
+ * typedefs are seen through, but for the name that a typedef gives to a struct without one. What the language has no
+ * type for (floating-point numbers, numbers of 128 bits, pointers to members) is bytes of the right size, marked
+ * where a calling convention must know (type.is_float).
  *
- * A struct is made with name and size, and completed when somebody looks inside, like those of the kernel. Every unit of a C
- * program describes the structs of a header again: two descriptions of one name, size and line are one type, so that
- * functions of different files have the same arguments. A declaration without members is completed by a definition elsewhere in the file.
+ * A struct is made with name and size, and completed when somebody looks inside, like those of the kernel. Every
+ * unit of a C program describes the structs of a header again: two descriptions of one name, size and line are one
+ * type, so that functions of different files have the same arguments. A declaration without members is completed by
+ * a definition elsewhere in the file.
  *
- * C++: a base class is a member without a name, whose members are found as if they were the struct's own. References are pointers.
+ * C++: a base class is a member without a name, whose members are found as if they were the struct's own. References
+ * are pointers.
  *
- * Invariants as in dwarf.c. A struct is completed only when what it holds by value is a tree of bounded size: so no type holds itself.
+ * Invariants as in dwarf.c. A struct is completed only when what it holds by value is a tree of bounded size: so no
+ * type holds itself.
  */
 #include "sym/dwarf_priv.h"
 
