@@ -547,7 +547,7 @@ static void fmt_item(struct fmt *f, const struct node *n, bool first, uint32_t e
 
 static void fmt_layout(struct fmt *f, const struct node *prog)
 {
-	if (f->p.n && f->p.v[0].kind == TK_RAW && f->lex->s[f->p.v[0].lo] == '#' && f->lex->s[f->p.v[0].lo + 1] == '!')
+	if (f->p.n && f->p.v[0].kind == TK_RAW && f->p.v[0].hi > f->p.v[0].lo + 1 && !memcmp(f->lex->s + f->p.v[0].lo, "#!", 2))
 		fmt_put(f, SEP_NONE, false, 0); /* #! */
 	for (uint32_t i = 0; i < prog->list.n; i++) {
 		uint32_t end = i + 1 < prog->list.n ? fmt_at(f, prog->list.v[i + 1]->span) : f->lex->len;

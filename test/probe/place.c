@@ -189,6 +189,15 @@ static void test_time(struct world *w)
 		check_true(&c, arena_printf(&w->a, "%s: period", good[i].text),
 			   w->last && w->last->period == good[i].period && w->last->is_freq == good[i].freq);
 	}
+	expect(w, "interval:s:1:10", "interval:s:1\n");
+	check_true(&c, "interval:s:1:10: count", w->last && w->last->count == 10);
+	expect(w, "interval:1s:3", "interval:us:1000000\n");
+	check_true(&c, "interval:1s:3: count", w->last && w->last->count == 3);
+	expect(w, "interval:1s:0", "interval:us:1000000\n");
+	check_true(&c, "interval:1s:0: no count", w->last && w->last->count == 0);
+	expect(w, "interval:1s:-1", "ERROR Invalid count of interval probe: -1\n");
+	expect(w, "interval:s:1:2:3", "ERROR interval probe type requires 1 or 2 arguments, found 4\n");
+	expect(w, "profile:s:1:2", "ERROR profile probe type requires 1 or 2 arguments, found 3\n");
 	expect(w, "profile:99", "ERROR profile probe must have unit of time\n");
 	expect(w, "interval:foo:1", "ERROR foo is not an accepted unit of time\nHINT units are us, ms, s and hz\n");
 	expect(w, "profile:hz:0", "ERROR profile frequency should be a positive integer\n");
