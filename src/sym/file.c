@@ -179,7 +179,8 @@ static void files_shrink(struct files *fs, const struct file *keep)
 		old->elf = NULL;
 		fs->bytes -= old->bytes;
 		fs->n_names = 0; /* they are known by addresses that will mean others */
-		memset(fs->names, 0, fs->names ? FILES_NAMES * sizeof(*fs->names) : 0);
+		if (fs->names)
+			memset(fs->names, 0, FILES_NAMES * sizeof(*fs->names));
 		buf_clear(&fs->text);
 	}
 }
