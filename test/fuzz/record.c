@@ -70,6 +70,7 @@ static void event_run(struct fuzz *f, const uint8_t *p, size_t n)
 		s->maps = arena_array(&s->arena, struct run_map, c.m.maps.n);
 		for (uint32_t i = 0; i < c.m.maps.n; i++)
 			s->maps[i].fd = -1;
+		s->sample_timer = -1; /* no pictures */
 		s->data_size = c.m.data_size;
 		s->data = calloc(1, s->data_size ? s->data_size : 1);
 		for (size_t i = 0; i < s->data_size; i++)
