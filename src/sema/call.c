@@ -638,6 +638,8 @@ struct type *sema_call(struct sema_ctx *c, struct node *n)
 		SERR(c, D_NOT_YET, n->span, arena_printf(c->a, "%s()", b->name));
 		return sema_basic(c, SB_ERROR);
 	}
+	if (n->builtin == B_DW_USTACK && !sema_dw_ustack(c, n))
+		return sema_basic(c, SB_ERROR);
 	if (b->flags & BF_VALUE)
 		return call_value(c, n);
 	switch (n->builtin) {

@@ -541,7 +541,7 @@ static void name_call(struct names *s, struct node **pn)
 		return; /* will be refused; its words may be modes, members, types */
 	/* modes and registers given as bare words are not values */
 	bool words = n->builtin == B_NSECS || n->builtin == B_PID || n->builtin == B_TID || n->builtin == B_KSTACK ||
-		     n->builtin == B_USTACK;
+		     n->builtin == B_USTACK || n->builtin == B_DW_USTACK;
 	for (uint32_t i = 0; i < n->list.n; i++) {
 		struct node *x = n->list.v[i];
 		if (words && x->kind == N_IDENT)

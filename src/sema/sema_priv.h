@@ -123,6 +123,7 @@ struct type *sema_become(struct sema_ctx *c, struct node *n, struct node *by); /
 void sema_access(struct sema_ctx *c, struct node *map_node, bool keyed, struct type *key);
 
 /* sema.c */
+bool sema_dw_ustack(struct sema_ctx *c, struct node *n); /* becomes ustack; or false, reported */
 void sema_unstable(struct sema_ctx *c, struct span span, enum sema_unstable which); /* last round: a warning or an error, once */
 void sema_expanded(struct sema_ctx *c, uint32_t from, const struct node *body); /* messages since `from` */
 /* infer.c: statements */

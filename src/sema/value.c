@@ -242,12 +242,29 @@ static struct type *value_elf(struct sema_ctx *c, struct node *n)
 	return n->type = sema_basic(c, SB_BOOL);
 }
 
+/* It is what ustack does where frame pointers are missing; asked for by this name it must be possible. */
+bool sema_dw_ustack(struct sema_ctx *c, struct node *n)
+{
+	struct facts *f = c->env->facts;
+	const char *why = c->s->config.unwind == UNWIND_FP ? "the configuration has unwind = fp" :
+			  !f || !f->ops->has(f, FEAT_UNWIND) ? "this kernel cannot walk user stacks by unwind tables" : NULL;
+	if (why) {
+		SERR(c, D_DW_USTACK, n->span, why);
+		return false;
+	}
+	sema_unstable(c, n->span, UNSTABLE_DW_USTACK);
+	n->builtin = B_USTACK;
+	return true;
+}
+
 struct type *sema_builtin_value(struct sema_ctx *c, struct node *n)
 {
 	if (builtin_info[n->builtin].flags & BF_LATER) {
 		SERR(c, D_NOT_YET, n->span, builtin_info[n->builtin].name);
 		return sema_basic(c, SB_ERROR);
 	}
+	if (n->builtin == B_DW_USTACK && !sema_dw_ustack(c, n))
+		return sema_basic(c, SB_ERROR);
 	switch (n->builtin) {
 	case B_ARGN:
 		return value_argn(c, n);
