@@ -530,6 +530,21 @@ static void emit_put_cond(struct emit *e, struct cond c, uint32_t block)
 	emit_branch(e, c.code, c.dst, c.src, c.imm, block);
 }
 
+/*
+ * What a comparison says of a spilled value must hold for the next load of it, too. Newer verifiers know that the two are one; the older ones learn
+ * it when the value goes back to its place behind a move, which makes register and place one in their eyes.
+ */
+static void emit_keep_bound(struct emit *e, ref cmp, struct cond j)
+{
+	const struct ins *c = back_ins(e->b, cmp);
+	ref v = emit_strip(e, c->a[0]);
+	const struct loc *l = &e->b->loc[v];
+	if (e->b->target->cpu_v4 || c->op == OP_EQ || c->op == OP_NE || e->b->narrow[cmp] || l->kind != LOC_SPILL || back_ins(e->b, v)->ty != TY_I64)
+		return;
+	put(e, BPF_ALU64 | BPF_MOV | BPF_X, j.dst, j.dst, 0, 0);
+	put(e, BPF_STX | BPF_MEM | BPF_DW, R10, j.dst, l->off, 0);
+}
+
 static void emit_br(struct emit *e, const struct ins *i, uint32_t next)
 {
 	const struct back *b = e->b;
@@ -560,7 +575,9 @@ static void emit_br(struct emit *e, const struct ins *i, uint32_t next)
 		}
 		emit_put_cond(e, j, t);
 	} else if (b->fused[i->a[0]]) {
-		emit_put_cond(e, emit_comparison(e, i->a[0], flip), t);
+		struct cond j = emit_comparison(e, i->a[0], flip);
+		emit_keep_bound(e, i->a[0], j);
+		emit_put_cond(e, j, t);
 	} else {
 		emit_branch(e, BPF_JMP | (flip ? BPF_JEQ : BPF_JNE) | BPF_K, emit_reg(e, i->a[0], R5), 0, 0, t);
 	}

@@ -34,12 +34,33 @@ ref lower_reg(struct lower *l, int64_t off)
 	return ir_load(LB, TY_I64, 8, false, lower_ctx(l), off);
 }
 
+/* Where the user function that returns began, from the kernel's own note of its pending return. */
+static ref lower_pending_return(struct lower *l)
+{
+	static const char *const way[][2] = { { "task_struct", "utask" }, { "uprobe_task", "return_instances" }, { "return_instance", "func" } };
+	struct facts *f = l->env->facts;
+	struct type word = { .kind = T_PTR, .size = 8, .align = 8 };
+	ref p = ir_call(LB, TY_I64, H_get_current_task, 0);
+	for (size_t i = 0; i < sizeof(way) / sizeof(*way); i++) {
+		struct type *t = f ? f->ops->type(f, 's', str_of(way[i][0])) : NULL;
+		uint32_t extra = 0;
+		const struct field *x = t && (t->complete || f->ops->complete(f, t)) ? type_field(t, str_of(way[i][1]), &extra) : NULL;
+		if (!x)
+			return ir_const(LB, 0);
+		struct place at = { .base = ir_bin(LB, OP_ADD, p, ir_const(LB, x->offset + extra)), .align = 1, .where = W_KERN };
+		p = lower_read(l, at, &word, NULL);
+	}
+	return p;
+}
+
 /* Where the probe is. The helper gives 0 behind the entry of a kernel function, and in uprobes of kernels before 6.6. */
 ref lower_func_ip(struct lower *l)
 {
 	const struct provider *p = l->cl->provider;
 	if (p->id == PROV_UPROBE || p->id == PROV_USDT || (p->id == PROV_KPROBE && p->has_pt_regs && l->cl->attach.v[0]->offset))
 		return lower_reg(l, REG_IP);
+	if (p->id == PROV_URETPROBE && l->env->facts && !l->env->facts->ops->has(l->env->facts, FEAT_UPROBE_MULTI)) /* as old as the helper's help */
+		return lower_pending_return(l);
 	return ir_call(LB, TY_I64, H_get_func_ip, 1, lower_ctx(l));
 }
 

@@ -88,7 +88,7 @@ static void follow_fork(struct lower *l, const struct follow_task *t)
 	ir_store(LB, 8, key, 0, tgid);
 	ir_store(LB, 8, value, 0, ir_load(LB, TY_I64, 8, false, child, t->start));
 	ref r = ir_call(LB, TY_I64, H_map_update_elem, 4, ir_mapref(LB, l->m->follow_map), key, value, ir_const(LB, 0));
-	ir_br(LB, ir_bin(LB, OP_SLT, r, ir_const(LB, 0)), full, leave);
+	ir_br(LB, ir_bin(LB, OP_NE, r, ir_const(LB, 0)), full, leave); /* before 6.4 errors come as 32 bits */
 	ir_at(LB, full);
 	lower_count(l, CW_FOLLOW);
 	ir_jmp(LB, leave);

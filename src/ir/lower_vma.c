@@ -106,6 +106,20 @@ static void walk_uprobe(struct walk *w, ref look)
 	walk_read(w, H_probe_read_kernel, ST_TMP, 8, bin(w, OP_ADD, walk_get(w, ST_XOL), num(w, k->area_vaddr.off)), join);
 	ir_br(b, bin(w, OP_ULT, bin(w, OP_SUB, look, walk_get(w, ST_TMP)), num(w, TRAMPOLINE)), trampoline, copy);
 	ir_at(b, trampoline);
+	/* From 6.11 on it is a system call: behind that the return is no longer pending, and its address on the stack, below two registers that are popped. */
+	uint32_t pending = func_block(f), called = func_block(f);
+	ref off = bin(w, OP_SUB, look, walk_get(w, ST_TMP));
+	ir_br(b, bin(w, OP_UGE, off, num(w, TRAMPOLINE_CALLED)), called, pending);
+	ir_at(b, called);
+	ref two = bin(w, OP_EQ, off, num(w, TRAMPOLINE_CALLED)), one = bin(w, OP_EQ, off, num(w, TRAMPOLINE_CALLED + 1));
+	ref popped = bin(w, OP_ADD, bin(w, OP_SHL, two, num(w, 4)), bin(w, OP_SHL, one, num(w, 3)));
+	ref sp = bin(w, OP_ADD, walk_get(w, ST_SP), popped);
+	walk_read(w, H_probe_read_user, ST_TMP, 8, sp, w->stop);
+	walk_set(w, ST_PC, walk_get(w, ST_TMP));
+	walk_set(w, ST_SP, bin(w, OP_ADD, sp, num(w, 8)));
+	walk_set(w, ST_RETURN, num(w, 1));
+	ir_jmp(b, again);
+	ir_at(b, pending);
 	walk_if(w, ri, join);
 	walk_read(w, H_probe_read_kernel, ST_TMP, 8, bin(w, OP_ADD, ri, num(w, k->ri_ret.off)), w->stop);
 	walk_set(w, ST_PC, walk_get(w, ST_TMP));

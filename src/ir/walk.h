@@ -29,6 +29,7 @@ enum walk_status { WALK_OK, WALK_UNKNOWN, WALK_WAITING };
 enum { NODE_DENSE, NODE_LEAF, NODE_RANGE, NODE_ARANGE }; /* types of nodes */
 enum {
 	WALK_LEVELS = 8, WALK_STEPS = 10, WALK_RETURNS = 16, TRAMPOLINE = 64 /* bytes */, INSN_MAX = 15, VM_EXEC = 4, USER_CS = 0x33,
+	TRAMPOLINE_CALLED = 0xd, /* behind its system call: pop rcx, 1 byte, pop r11, 2, ret */
 };
 
 struct member {
