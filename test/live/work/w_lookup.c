@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* w_resolve NAME GO: writes its pid; when GO (a fifo) has been opened and closed by a writer, resolves NAME three times. */
+/* w_lookup NAME GO: writes its pid; when GO (a fifo) has been opened and closed by a writer, resolves NAME three times. */
 #include <netdb.h>
 
 #include "work.h"
