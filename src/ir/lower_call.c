@@ -536,6 +536,8 @@ ref lower_call(struct lower *l, struct node *n)
 	case B_SIGNAL:
 	case B_SIGNAL_THREAD: r = lower_signal_call(l, n); break;
 	case B_DEBUGF: lower_debugf(l, n); break;
+	case B_SKBOUTPUT: r = lower_packet(l, n); break;
+	case B_UNWATCH: lower_unwatch(l, n); break;
 	case B_SOCKET_COOKIE:
 	case B_OVERRIDE:
 	case B_WRITE_USER: r = lower_kernel(l, n); break;

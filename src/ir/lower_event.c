@@ -18,8 +18,22 @@ enum {
 	JOIN_BYTES = 7168,    /* of all arguments together */
 	JOIN_ONE = 1024,
 	JOIN_MAX = 512,       /* arguments */
+	PACKET_MAX = 65000,   /* bytes of a packet: a perf record with its heads has less than 65536 */
+	PACKET_EINVAL = 22,
 	NO_WAKEUP = 1, FORCE_WAKEUP = 2, /* BPF_RB_* */
 };
+
+/* var = which ? b : a */
+static void lower_bounded(struct lower *l, uint32_t var, ref which, ref a, ref b)
+{
+	uint32_t other = func_block(l->b.f), join = func_block(l->b.f);
+	ir_setvar(LB, var, a);
+	ir_br(LB, which, other, join);
+	ir_at(LB, other);
+	ir_setvar(LB, var, b);
+	ir_jmp(LB, join);
+	ir_at(LB, join);
+}
 
 static uint32_t lower_event(struct lower *l, enum event_kind kind, struct span span)
 {
@@ -462,4 +476,73 @@ void lower_exit(struct lower *l, struct span span, ref code)
 	ir_store(LB, 8, r.at.base, r.at.off, code);
 	lower_submit(l, &r, true);
 	ir_jmp(LB, l->flow.exit);
+}
+
+/* skboutput(): the helper copies the packet behind our head, into the buffer of a perf event. More of it than there is would be an error:
+ * the kernel's own length bounds what is asked for, and the largest record does. */
+ref lower_packet(struct lower *l, struct node *n)
+{
+	struct func *f = l->b.f;
+	uint32_t ev = lower_event(l, EV_PACKET, n->span), extra = 0, map = 0;
+	uint32_t some = func_block(f), send = func_block(f), lost = func_block(f), join = func_block(f);
+	uint32_t v_ret = func_var(f, TY_I64, "sent"), v_bytes = func_var(f, TY_I64, "bytes"), v_wanted = func_var(f, TY_I64, "wanted");
+	struct node *x = n->list.v[1];
+	struct type *skb = x->type->elem, word = { .kind = T_INT, .size = 4, .align = 4 };
+	if (!skb->complete)
+		l->env->facts->ops->complete(l->env->facts, skb);
+	const struct field *len = type_field(skb, STR("len"), &extra);
+	if (!len) {
+		lower_error(l, n->span, "skboutput()");
+		return NOREF;
+	}
+	while (map < l->m->maps.n && l->m->maps.v[map].kind != MM_PACKETS)
+		map++;
+	if (map == l->m->maps.n) {
+		struct module_map mm = { .kind = MM_PACKETS, .key_size = 4, .value_size = 4, .by_name_only = true };
+		vec_push(l->a, &l->m->maps, mm);
+	}
+	l->m->events.v[ev].fmt = n->list.v[0]->str;
+	ref p = lower_scalar(l, x), most = lower_scalar(l, n->list.v[2]), offset = lower_scalar(l, n->list.v[3]);
+	ir_setvar(LB, v_ret, ir_const(LB, (uint32_t)-PACKET_EINVAL));
+	ir_br(LB, ir_bin(LB, OP_NE, p, ir_const(LB, 0)), some, join);
+	ir_at(LB, some);
+	struct place at = lower_at(lower_deref(l, p, x->type), len->offset + extra);
+	at.maybe_null = false;
+	ref size = lower_read(l, at, &word, NULL), end = ir_bin(LB, OP_ADD, most, offset);
+	lower_bounded(l, v_wanted, ir_bin(LB, OP_ULT, end, most), end, ir_const(LB, UINT32_MAX)); /* over the top */
+	lower_bounded(l, v_wanted, ir_bin(LB, OP_ULT, size, ir_getvar(LB, v_wanted)), ir_getvar(LB, v_wanted), size);
+	lower_bounded(l, v_bytes, ir_bin(LB, OP_ULT, ir_const(LB, PACKET_MAX), ir_getvar(LB, v_wanted)), ir_getvar(LB, v_wanted),
+		      ir_const(LB, PACKET_MAX));
+	ir_setvar(LB, v_ret, ir_const(LB, 0));
+	ir_br(LB, ir_bin(LB, OP_ULT, offset, ir_getvar(LB, v_bytes)), send, join); /* nothing is left of it: nothing to write */
+	ir_at(LB, send);
+	ref bytes = ir_getvar(LB, v_bytes), head = ir_slot(LB, func_slot(f, RECORD_HEAD + sizeof(struct packet_head), 8, "packet"));
+	enum { AT = RECORD_HEAD };
+	ir_store(LB, 4, head, 0, ir_const(LB, ev));
+	ir_store(LB, 4, head, 4, ir_bin(LB, OP_ADD, bytes, ir_const(LB, sizeof(struct packet_head))));
+	ir_store(LB, 8, head, AT + offsetof(struct packet_head, boot_ns), ir_call(LB, TY_I64, H_ktime_get_boot_ns, 0));
+	ir_store(LB, 4, head, AT + offsetof(struct packet_head, captured), bytes);
+	ir_store(LB, 4, head, AT + offsetof(struct packet_head, offset), offset);
+	ir_store(LB, 4, head, AT + offsetof(struct packet_head, wanted), ir_getvar(LB, v_wanted));
+	ir_store(LB, 4, head, AT + offsetof(struct packet_head, pad), ir_const(LB, 0));
+	ref flags = ir_bin(LB, OP_OR, ir_bin(LB, OP_SHL, bytes, ir_const(LB, 32)), ir_const(LB, UINT32_MAX /* BPF_F_CURRENT_CPU */));
+	ref r = ir_call(LB, TY_I64, H_skb_output, 5, p, ir_mapref(LB, map), flags, head, ir_const(LB, RECORD_HEAD + sizeof(struct packet_head)));
+	ir_setvar(LB, v_ret, ir_un(LB, OP_ZEXT, 4, r));
+	ir_br(LB, r, lost, join);
+	ir_at(LB, lost);
+	f->blocks.v[lost].cold = true;
+	lower_count(l, CW_RING_FULL);
+	ir_jmp(LB, join);
+	ir_at(LB, join);
+	return ir_getvar(LB, v_ret);
+}
+
+void lower_unwatch(struct lower *l, struct node *n)
+{
+	uint32_t ev = lower_event(l, EV_UNWATCH, n->span);
+	ref addr = lower_scalar(l, n->list.v[0]);
+	l->m->events.v[ev].fixed_size = 8;
+	struct record r = lower_reserve(l, 2, ev, 8);
+	ir_store(LB, 8, r.at.base, r.at.off, addr);
+	lower_submit(l, &r, true);
 }

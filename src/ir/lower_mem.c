@@ -276,9 +276,8 @@ static void lower_read_str_by(struct lower *l, const struct str_read *x, enum wh
 	uint32_t bad = func_block(f), good = func_block(f), join = func_block(f);
 	ir_br(LB, ir_bin(LB, OP_SLT, r, ir_const(LB, 0)), bad, good);
 	ir_at(LB, good);
-	if (w == W_USER) /* older kernels do not count the NUL of an empty one */
-		r = ir_bin(LB, OP_ADD, r, ir_bin(LB, OP_EQ, r, ir_const(LB, 0)));
-	ir_setvar(LB, x->var, r);
+	/* older kernels do not count the NUL of a user's empty string */
+	ir_setvar(LB, x->var, w == W_USER ? ir_bin(LB, OP_ADD, r, ir_bin(LB, OP_EQ, r, ir_const(LB, 0))) : r);
 	ir_jmp(LB, join);
 	ir_at(LB, bad);
 	lower_fault(l, w == W_USER ? FAULT_READ_USER_STR : FAULT_READ_KERNEL_STR, r);

@@ -327,6 +327,8 @@ void lower_join(struct lower *l, struct node *n);
  * its end, and looks at the body once; one that is cut short is counted, and goes on at `out`. */
 void lower_loop(struct lower *l, uint32_t head, uint32_t out);
 void lower_exit(struct lower *l, struct span span, ref code);
+ref lower_packet(struct lower *l, struct node *n);                /* skboutput(): 0, or -errno in 32 bits */
+void lower_unwatch(struct lower *l, struct node *n);
 ref lower_strftime_id(struct lower *l, struct str fmt);
 
 #endif

@@ -69,6 +69,7 @@ enum module_map_kind {
 	MM_LRU_PERCPU_HASH,
 	MM_STACK,       /* frames by id (type.h), u64 each, zeros behind the last; one for each depth; a hash */
 	MM_UNWIND_RULES, MM_UNWIND_WORDS, MM_UNWIND_FILES, /* tables for user stacks: unwind.h */
+	MM_PACKETS,     /* buffers of packets: perf events by CPU */
 	MM_GLOBAL,      /* unkeyed map, a region of the data map at `offset` (not a kernel map) */
 	MM_PERCPU,      /* unkeyed aggregation, in every per-CPU block at `offset` (not a kernel map) */
 };
@@ -102,6 +103,8 @@ enum event_kind {
 	EV_EXIT,       /* payload: s64 code; sent on the control ring */
 	EV_PROCESS,    /* payload: u64 pid; a new user stack or a new process with one: its mappings are remembered; control ring */
 	EV_UNWIND,     /* payload: struct unwind_ask: a file whose unwind table is missing; control ring */
+	EV_PACKET,      /* fmt = path of a capture file; payload: struct packet_head, then the packet; by a perf event */
+	EV_UNWATCH,     /* payload: u64 address; control ring */
 	EV_RUNTIME,    /* no event of a ring: what out/ is told of a fault */
 };
 /* The calls of macros and functions around a place, from within. */
@@ -117,6 +120,11 @@ struct module_fault {
 	const struct call_chain *calls;
 	uint32_t offset;      /* in the globals: u64 times, s64 what the helper returned last */
 	bool told;            /* run/: already said */
+};
+struct packet_head {
+	uint64_t boot_ns;
+	uint32_t captured, offset; /* bytes that follow; how many of them the file leaves out */
+	uint32_t wanted, pad;      /* `captured`, were there no largest record */
 };
 struct event_arg {
 	struct type *type;

@@ -457,6 +457,13 @@ int sys_perf_mappings(int cpu, uint32_t watermark)
 	return sys_perf_open(&a, -1, cpu);
 }
 
+int sys_perf_output(int cpu, uint32_t watermark)
+{
+	struct perf_event_attr a = { .type = PERF_TYPE_SOFTWARE, .config = PERF_COUNT_SW_BPF_OUTPUT, .sample_period = 1,
+				     .sample_type = PERF_SAMPLE_RAW, .watermark = 1, .wakeup_watermark = watermark };
+	return sys_perf_open(&a, -1, cpu);
+}
+
 int sys_perf_enable(int perf_fd)
 {
 	return perf_enable(perf_fd);

@@ -78,6 +78,8 @@ int sys_perf_watch(uint64_t addr, uint32_t len, uint32_t type, int pid, int cpu)
 int sys_perf_event(uint32_t type, uint64_t config, uint64_t period, int pid, int cpu);
 /* Records of exec, fork and executable mappings on a CPU, and nothing else. Made disabled. */
 int sys_perf_mappings(int cpu, uint32_t watermark);
+/* The buffer of a CPU that bpf_perf_event_output() and bpf_skb_output() write to, by a PERF_EVENT_ARRAY. Made disabled. */
+int sys_perf_output(int cpu, uint32_t watermark);
 int sys_perf_enable(int perf_fd);
 int sys_perf_uprobe(const char *path, uint64_t offset, uint64_t ref_ctr, bool ret, int pid);
 int sys_perf_kprobe(const char *symbol, uint64_t offset, bool ret);

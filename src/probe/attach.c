@@ -87,6 +87,10 @@ static int attach_event(struct attaching *x, const struct plan_step *s, uint32_t
 	}
 	if (s->how == AM_PERF_LINK)
 		vec_push(x->a, &x->ret->links, link);
+	if (x->m->attaches.v[at]->provider == PROV_WATCHPOINT) {
+		struct attach_watched w = { x->m->attaches.v[at]->address, event };
+		vec_push(x->a, &x->ret->watched, w);
+	}
 	enum provider_id p = x->m->attaches.v[at]->provider; /* kprobes' events are of the same kind, beneath the same lock */
 	if (s->how == AM_PERF_LINK && (p == PROV_TRACEPOINT || p == PROV_KPROBE || p == PROV_KRETPROBE))
 		vec_push(x->a, &x->ret->tracepoints, event);

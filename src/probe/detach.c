@@ -122,6 +122,13 @@ void probe_count_missed(struct attached *at)
 	at->counted.n = 0;
 }
 
+void probe_unwatch(struct attached *at, uint64_t address)
+{
+	for (uint32_t i = 0; i < at->watched.n; i++)
+		if (at->watched.v[i].address == address)
+			ioctl(at->watched.v[i].event, PERF_EVENT_IOC_DISABLE, 0); /* also for the threads that inherited it */
+}
+
 void probe_detach(struct attached *at)
 {
 	probe_count_missed(at);
@@ -132,5 +139,5 @@ void probe_detach(struct attached *at)
 		detach_leave(at->tracepoints.v, at->tracepoints.n); /* then our own descriptors are not the last ones */
 	for (uint32_t i = 0; i < at->tracepoints.n; i++)
 		close(at->tracepoints.v[i]);
-	at->links.n = at->events.n = at->iter_links.n = at->tracepoints.n = 0;
+	at->watched.n = at->links.n = at->events.n = at->iter_links.n = at->tracepoints.n = 0;
 }

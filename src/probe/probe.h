@@ -52,10 +52,12 @@ const char *probe_pid_refusal(struct arena *a, int pid);
 
 struct attach_failure { uint32_t attach; int err; const char *why; };
 struct attach_counted { int link; bool returns; };
+struct attach_watched { uint64_t address; int event; }; /* one of `events` */
 struct attached {
 	VEC(int) links;          /* BPF links, in attach order */
 	VEC(int) events;         /* perf events, closed at once */
 	VEC(int) tracepoints;    /* perf events of tracepoints and kprobes, whose programs are gone with their links */
+	VEC(struct attach_watched) watched; /* breakpoints */
 	VEC(int) iter_links;     /* AM_ITER: to be read at start of the run */
 	VEC(struct attach_counted) counted; /* those of `links` whose missed events the kernel counts: kernel functions */
 	uint64_t missed, missed_returns;    /* their sums, once detached */
@@ -68,6 +70,8 @@ int probe_attach(struct arena *a, struct kern *k, const struct module *m, const 
 		 bool (*stop)(void *arg), void *stop_arg, struct attached *ret);
 /* Asks the links of kernel functions for the events that the kernel could not deliver: once, before they are closed (detaching does it). */
 void probe_count_missed(struct attached *a);
+/* Watchpoints at an address see nothing more from here on. */
+void probe_unwatch(struct attached *a, uint64_t address);
 /* Closes everything; when it returns no program runs any more. Perf events, which the kernel releases one by one and slowly, may be
  * left to a process of their own (detach.c). */
 void probe_detach(struct attached *a);

@@ -307,6 +307,17 @@ int event_handle(void *arg, const void *record, uint32_t size)
 		}
 		unwind_asked(s, p);
 		break;
+	case EV_PACKET:
+		packet_write(s, id, p, len);
+		break;
+	case EV_UNWATCH: {
+		uint64_t addr;
+		if (len < 8)
+			goto bad;
+		memcpy(&addr, p, 8);
+		probe_unwatch(&s->attached, addr);
+		break;
+	}
 	case EV_RUNTIME:
 		goto bad;
 	}

@@ -89,10 +89,11 @@ void explain_print(struct session *s, struct buf *out)
 	buf_addf(out, "; data map of %u bytes\n", s->module.data_size);
 	for (uint32_t i = 3; i < s->module.maps.n; i++) {
 		const struct module_map *m = &s->module.maps.v[i];
-		struct str name = m->name.len ? m->name : str_of(m->kind == MM_STACK ? "(stacks)" : explain_unwind(m->kind) ? "(unwind)" : "(processes)");
+		struct str name = m->name.len ? m->name : str_of(m->kind == MM_STACK ? "(stacks)" : m->kind == MM_PACKETS ? "(packets)" : explain_unwind(m->kind) ? "(unwind)" : "(processes)");
 		buf_addf(out, "map %.*s: %s\n", STR_FMT(name),
 			 explain_unwind(m->kind) ? explain_unwind(m->kind) :
 			 m->kind == MM_STACK ? "hash table of frames, each stack once" :
+			 m->kind == MM_PACKETS ? "buffers of packets, one for each CPU" :
 			 m->kind == MM_GLOBAL ? "one word or region in the data map" :
 			 m->kind == MM_PERCPU ? "one region for each CPU in the data map" :
 			 m->kind == MM_HASH   ? "hash table" :

@@ -81,7 +81,8 @@ static uint32_t load_control_size(const struct session *s)
 
 static int load_map_failed(struct session *s, const struct module_map *m, int err)
 {
-	struct str name = m->name.len ? m->name : m->kind == MM_DATA ? STR("(data)") : m->kind == MM_STACK ? STR("(stacks)") : STR("(ring)");
+	struct str name = m->name.len ? m->name : m->kind == MM_DATA ? STR("(data)") : m->kind == MM_STACK ? STR("(stacks)") :
+			  m->kind == MM_PACKETS ? STR("(packets)") : STR("(ring)");
 	const char *why = sys_refusal(err);
 	diag_add(&s->diags, D_LOAD_MAP, (struct span){ 0 }, STR_FMT(name), strerror(-err));
 	if (why)
@@ -136,6 +137,10 @@ static int load_map(struct session *s, uint32_t i)
 		x->fd = sys_map_create(BPF_MAP_TYPE_RINGBUF, m->kind == MM_RING ? "events" : "control", 0, 0, m->max_entries, 0);
 		if (x->fd >= 0)
 			err = ring_open(m->kind == MM_RING ? &s->events : &s->control, x->fd, m->max_entries);
+		break;
+	case MM_PACKETS:
+		m->max_entries = s->ncpus;
+		x->fd = sys_map_create(BPF_MAP_TYPE_PERF_EVENT_ARRAY, "packets", 4, 4, m->max_entries, 0);
 		break;
 	case MM_UNWIND_RULES:
 	case MM_UNWIND_WORDS:

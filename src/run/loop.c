@@ -49,6 +49,7 @@ static bool loop_portion(struct session *s, uint64_t *ret_n)
 	bool more_control, more_events;
 	ring_drain(&s->control, event_handle, s, &more_control);
 	*ret_n = ring_drain(&s->events, event_handle, s, &more_events);
+	packets_drain(s);
 	faults_tell(s);
 	if (s->o->buffering != SESSION_FULL)
 		out_flush(&s->out);
@@ -106,6 +107,9 @@ static int loop_open(struct session *s)
 	for (uint32_t i = 0; mmaps_fd(s->mmaps, i) >= 0; i++)
 		if ((err = loop_add(s, mmaps_fd(s->mmaps, i), EPOLLIN, WAKE_MMAP)))
 			return err;
+	for (uint32_t i = 0; packets_fd(s->packets, i) >= 0; i++)
+		if ((err = loop_add(s, packets_fd(s->packets, i), EPOLLIN, WAKE_PACKET)))
+			return err;
 	/* Only errors: the reader of a pipe has gone. Files cannot be watched, and need not be. */
 	loop_add(s, s->out.fd, 0, WAKE_OUTPUT);
 	return 0;
@@ -116,6 +120,7 @@ static void loop_woken(struct session *s, const struct epoll_event *ev, bool *re
 	switch ((enum session_place)ev->data.u32) {
 	case WAKE_CONTROL:
 	case WAKE_EVENTS:
+	case WAKE_PACKET:
 		break; /* the rings are emptied after every wait */
 	case WAKE_PROCESS:
 		s->stopping |= !follow_next(s);
@@ -158,7 +163,7 @@ int loop_run(struct session *s)
 		s->stopping = true;
 	while (!s->stopping && !s->exiting) {
 		bool mapped = false;
-		int timeout = more ? 0 : !s->events.consumer ? -1 : n ? LOOP_FLOW_MS : LOOP_QUIET_MS;
+		int timeout = more ? 0 : !s->events.consumer && !s->packets ? -1 : n ? LOOP_FLOW_MS : LOOP_QUIET_MS;
 		sigprocmask(SIG_BLOCK, &s->signals.blocked, NULL);
 		if (signals_stop()) {
 			s->stopping = true;
@@ -173,7 +178,7 @@ int loop_run(struct session *s)
 		more = loop_portion(s, &n);
 		if (mapped)
 			mmaps_drain(s->mmaps, s->procs);
-		if (s->events.consumer)
+		if (s->events.consumer || s->packets)
 			loop_lost(s, false);
 	}
 	sigprocmask(SIG_SETMASK, &s->signals.waiting, NULL);

@@ -36,6 +36,26 @@ void ring_close(struct ring *r);
 typedef int ring_each(void *arg, const void *record, uint32_t size);
 uint64_t ring_drain(struct ring *r, ring_each *each, void *arg, bool *ret_more);
 
+/* -- perf.c: the reading end of perf events' buffers, one for each CPU -- */
+struct perf_ring {
+	int fd;
+	uint32_t cpu;
+	struct perf_event_mmap_page *head; /* a page, and `size` bytes of records behind it */
+};
+struct perf_rings {
+	struct perf_ring *v;
+	uint32_t n;
+	uint8_t *record;   /* the one at hand, in one piece */
+	size_t size, page;
+};
+typedef int perf_open_cpu(int cpu, uint32_t watermark); /* an event, disabled; it wakes when so many bytes are there */
+/* `pages`: a power of two. CPUs that refuse are left out: -errno when all do. */
+int perf_open(struct perf_rings *r, uint32_t pages, perf_open_cpu *open_cpu, uint32_t watermark);
+void perf_close(struct perf_rings *r);
+/* What is there: PERF_RECORD_* with what is behind the header. */
+typedef void perf_each(void *arg, uint32_t type, uint32_t misc, const uint8_t *p, uint32_t n);
+void perf_drain(struct perf_rings *r, perf_each *each, void *arg);
+
 /* -- child.c: the command of -c, and the process of -p -- */
 struct child {
 	pid_t pid;      /* 0: none */
@@ -137,7 +157,7 @@ bool follow_next(struct session *s); /* the process that we waited for has ended
 
 /* -- the session -- */
 enum session_place { /* what a wait was woken by */
-	WAKE_CONTROL, WAKE_EVENTS, WAKE_PROCESS, WAKE_SIGNAL, WAKE_OUTPUT, WAKE_ITER, WAKE_COST, WAKE_MMAP, WAKE_SAMPLE
+	WAKE_CONTROL, WAKE_EVENTS, WAKE_PROCESS, WAKE_SIGNAL, WAKE_OUTPUT, WAKE_ITER, WAKE_COST, WAKE_MMAP, WAKE_SAMPLE, WAKE_PACKET
 };
 
 struct session {
@@ -178,6 +198,8 @@ struct session {
 	struct out_env out_env;
 	struct sym_procs *procs; /* user symbols */
 	struct mmaps *mmaps;    /* NULL: none wanted, or none to be had */
+	struct packets *packets; /* NULL: no program writes any */
+	bool packet_failed;     /* a file could not be written, and that was said */
 	struct unwind *unwind;  /* NULL: no program walks user stacks by tables */
 	struct buf text;        /* of the item at hand */
 	struct buf module_name; /* of a kernel module, in brackets */
@@ -241,6 +263,13 @@ struct mmaps *mmaps_open(const struct session *s); /* NULL: not wanted, or refus
 void mmaps_close(struct mmaps *m);
 int mmaps_fd(const struct mmaps *m, uint32_t i);   /* of the i-th CPU, to wait for; -1: there are no more */
 void mmaps_drain(struct mmaps *m, struct sym_procs *procs);
+/* packet.c: skboutput(), packets to files. */
+struct packets;
+int packets_open(struct session *s);   /* before attaching: the files and the buffers; -errno (reported) */
+void packets_close(struct packets *k);
+int packets_fd(const struct packets *k, uint32_t i); /* of the i-th CPU, to wait for; -1: there are no more */
+void packets_drain(struct session *s);
+void packet_write(struct session *s, uint32_t event, const uint8_t *p, uint32_t len); /* EV_PACKET */
 /* unwind.c: tables for walking user stacks without frame pointers. */
 struct unwind;
 int unwind_map_create(const struct module_map *m); /* one of the MM_UNWIND_*: its descriptor */

@@ -208,6 +208,8 @@ static int session_attach(struct session *s)
 	if (err)
 		return session_refused(s, "Cannot keep --max-cost: no run-time statistics of BPF programs", err);
 	s->mmaps = s->procs ? mmaps_open(s) : NULL; /* before the first stack */
+	if (!s->o->dry_run && (err = packets_open(s)))
+		return err;
 	err = probe_attach(&s->arena, s->kern, &s->module, &s->plan, s->prog_fds, s->o->follow ? 0 : s->pid, session_interrupted, NULL, &s->attached);
 	if (err == -EINTR) {
 		diag_add(&s->diags, D_SYSTEM, (struct span){ 0 }, "Interrupted while attaching",
@@ -388,6 +390,7 @@ static void session_close(struct session *s)
 		kern_close(s->kern);
 	unwind_close(s->unwind);
 	mmaps_close(s->mmaps);
+	packets_close(s->packets);
 	sym_procs_free(s->procs);
 	probe_debug_free(s->debug);
 	buf_fini(&s->out.buf);

@@ -80,6 +80,35 @@ static struct type *kernel_cookie(struct sema_ctx *c, struct node *n)
 	return sema_int(c, 8, false);
 }
 
+/* The kernel takes a packet only as a pointer that it can follow back to the probe's arguments. */
+static struct type *kernel_skboutput(struct sema_ctx *c, struct node *n)
+{
+	if (!kernel_probe_is(c, 1u << PROV_FENTRY | 1u << PROV_FEXIT | 1u << PROV_ITER | 1u << PROV_RAWTRACEPOINT)) {
+		SERR(c, D_ACCESS_REG, n->span, "skboutput", c->clause->provider->name);
+		return sema_basic(c, SB_ERROR);
+	}
+	if (sema_arg_literal(c, n, 0, N_STRING) && !n->list.v[0]->str.len)
+		SERR(c, D_ARG_LITERAL, n->list.v[0]->span, "skboutput", "a path", "\"\"");
+	struct type *t = call_want(c, n, 1, K(PTR), "struct sk_buff *");
+	if (t && (t->elem->kind != T_STRUCT || !str_is(t->elem->name, "sk_buff")))
+		SERR(c, D_ARG_TYPE, n->list.v[1]->span, "skboutput", "struct sk_buff *", type_str(c->a, t));
+	else if (t && t->as != AS_BTF)
+		SERR(c, D_ARG_TYPE, n->list.v[1]->span, "skboutput", "trusted struct sk_buff * (one that hangs on the probe's arguments)",
+		     type_str(c->a, t));
+	for (uint32_t i = 2; i < 4; i++)
+		if (call_want(c, n, i, K_INTS, "int") && c->final)
+			sema_coerce(c, &n->list.v[i], sema_int(c, 8, false));
+	return sema_int(c, 4, false);
+}
+
+static struct type *kernel_unwatch(struct sema_ctx *c, struct node *n)
+{
+	struct type *t = call_want(c, n, 0, K_INTS | K(PTR), "int or pointer");
+	if (t && t->kind != T_PTR && c->final)
+		sema_coerce(c, &n->list.v[0], sema_int(c, 8, false));
+	return sema_basic(c, SB_NONE);
+}
+
 static struct type *kernel_override(struct sema_ctx *c, struct node *n)
 {
 	if (!kernel_probe_is(c, 1u << PROV_KPROBE)) {
@@ -184,6 +213,8 @@ struct type *sema_kernel(struct sema_ctx *c, struct node *n)
 	case B_PATH: return kernel_path(c, n);
 	case B_SOCKET_COOKIE: return kernel_cookie(c, n);
 	case B_OVERRIDE: return kernel_override(c, n);
+	case B_SKBOUTPUT: return kernel_skboutput(c, n);
+	case B_UNWATCH: return kernel_unwatch(c, n);
 	case B_WRITE_USER: return kernel_write_user(c, n);
 	case B_PERCPU_KADDR: return kernel_percpu(c, n);
 	case B_CGROUP_PATH: return kernel_cgroup_path(c, n);
