@@ -39,23 +39,42 @@ static void load_object_name(char *ret, const char *name, size_t len)
 	ret[n] = '\0';
 }
 
-/* A ring's size in bytes: what was configured, else by the free memory. Programs that only run once at begin and end, and cannot loop,
- * do with the least. */
+/* Does a program send a few records at most, and seldom? It runs by a timer, at the begin or end, and has no loop. */
+static bool load_is_seldom(const struct session *s, uint32_t prog)
+{
+	const struct module_prog *mp = &s->module.progs.v[prog];
+	const struct bpf_code *c = s->codes[prog];
+	if (c->subprogs.n > 1)
+		return false;
+	for (uint32_t i = 0; i < mp->attach.n; i++) {
+		enum provider_id p = s->module.attaches.v[mp->attach.v[i]]->provider;
+		if (p != PROV_BEGIN && p != PROV_END && p != PROV_SELF && p != PROV_INTERVAL)
+			return false;
+	}
+	const struct func *f = s->module.funcs.v[mp->fn];
+	for (uint32_t i = 0; i < f->order.n; i++)
+		if (f->blocks.v[f->order.v[i]].loop_depth)
+			return false;
+	return true;
+}
+
+/* A ring's size in bytes: what was configured, else by the free memory; a small one where few records are sent. */
 static uint32_t load_ring_size(const struct session *s)
 {
 	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), want = (uint64_t)s->sema.config.perf_rb_pages * page, size = page;
 	bool small = true;
-	for (uint32_t i = 0; i < s->module.attaches.n; i++) {
-		enum provider_id p = s->module.attaches.v[i]->provider;
-		small &= p == PROV_BEGIN || p == PROV_END;
+	for (uint32_t i = 0; i < s->module.progs.n && small; i++) {
+		const struct bpf_code *c = s->codes[i];
+		bool sends = false;
+		for (uint32_t j = 0; j < c->relocs.n; j++)
+			sends |= c->relocs.v[j].kind == REL_MAP && c->relocs.v[j].index == MAP_RING;
+		small = !sends || load_is_seldom(s, i);
 	}
-	for (uint32_t i = 0; i < s->module.progs.n; i++)
-		small &= s->codes[i]->subprogs.n <= 1;
 	if (!want) {
 		struct sysinfo si;
 		want = 64 * page;
 		if (!small && !sysinfo(&si)) {
-			uint64_t by_memory = (uint64_t)si.freeram * si.mem_unit / 2048;
+			uint64_t by_memory = (uint64_t)si.freeram * si.mem_unit / 4096;
 			want = by_memory > want ? by_memory : want;
 		}
 		if (want > 4096 * page)

@@ -26,7 +26,9 @@
 struct ring {
 	volatile unsigned long *consumer; /* page of its own, writable */
 	const volatile unsigned long *producer;
-	const uint8_t *data;              /* mapped twice in a row: no record ever wraps */
+	const uint8_t *data;
+	uint8_t *wrapped;                 /* the last record that wrapped */
+	size_t wrapped_room;
 	size_t size, page;
 };
 int ring_open(struct ring *r, int map_fd, size_t size);
