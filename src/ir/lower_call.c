@@ -469,6 +469,7 @@ void lower_call_into(struct lower *l, struct node *n, struct place dst)
 		lower_concat_into(l, n, dst);
 		break;
 	case B_WORDS:
+	case B_QUOTED:
 		lower_words_into(l, n, dst);
 		break;
 	case B_MACADDR:

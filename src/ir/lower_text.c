@@ -330,24 +330,117 @@ void lower_concat_into(struct lower *l, struct node *n, struct place dst)
 
 /* -- words -- */
 
+static void text_put(struct lower *l, ref at, const char *s)
+{
+	for (unsigned k = 0; s[k]; k++)
+		ir_store(LB, 1, at, k, ir_const(LB, (uint64_t)s[k]));
+}
+
+/*
+ * The strings at t, a NUL before each and `used` bytes together, to `to`, each in quotation marks; marks and backslashes within get a
+ * backslash. The verifier shall see as few states as it can: where the next byte goes is any number below a power of two to it,
+ * whatever the bytes before were.
+ */
+static void text_quote(struct lower *l, struct place t, uint32_t room, ref used, ref more, struct place to, uint32_t size, uint32_t mask)
+{
+	struct func *f = l->b.f;
+	uint32_t v_i = func_var(f, TY_I64, "i"), v_out = func_var(f, TY_I64, "out");
+	uint32_t head = func_block(f), in = func_block(f), fits = func_block(f), body = func_block(f), mark = func_block(f), first = func_block(f),
+		 later = func_block(f), text = func_block(f), quiet = func_block(f), escape = func_block(f), plain = func_block(f),
+		 next = func_block(f), cut = func_block(f), close = func_block(f), dots = func_block(f), done = func_block(f);
+	ir_setvar(LB, v_i, ir_const(LB, 0));
+	ir_setvar(LB, v_out, ir_const(LB, 0));
+	lower_loop(l, head, close);
+	ref i = ir_getvar(LB, v_i), out = ir_getvar(LB, v_out);
+	ir_br(LB, ir_bin(LB, OP_ULT, i, used), in, close);
+	ir_at(LB, in);
+	ir_br(LB, ir_bin(LB, OP_ULT, i, ir_const(LB, room)), fits, close); /* for the verifier */
+	ir_at(LB, fits);
+	ir_br(LB, ir_bin(LB, OP_ULT, out, ir_const(LB, size - 8)), body, cut);
+	ir_at(LB, body);
+	ref end = ir_addptr(LB, to.base, out);
+	ref c = ir_load(LB, TY_I64, 1, false, ir_addptr(LB, t.base, i), 0);
+	ir_br(LB, c, text, mark);
+	ir_at(LB, mark);
+	ir_br(LB, i, later, first);
+	ir_at(LB, first);
+	text_put(l, end, "\"");
+	ir_setvar(LB, v_out, ir_bin(LB, OP_ADD, out, ir_const(LB, 1)));
+	ir_jmp(LB, next);
+	ir_at(LB, later);
+	text_put(l, end, "\" \"");
+	ir_setvar(LB, v_out, ir_bin(LB, OP_ADD, out, ir_const(LB, 3)));
+	ir_jmp(LB, next);
+	ir_at(LB, text);
+	ir_br(LB, ir_bin(LB, OP_EQ, c, ir_const(LB, '"')), escape, quiet);
+	ir_at(LB, quiet);
+	ir_br(LB, ir_bin(LB, OP_EQ, c, ir_const(LB, '\\')), escape, plain);
+	ir_at(LB, escape);
+	text_put(l, end, "\\");
+	ir_store(LB, 1, end, 1, c);
+	ir_setvar(LB, v_out, ir_bin(LB, OP_ADD, out, ir_const(LB, 2)));
+	ir_jmp(LB, next);
+	ir_at(LB, plain);
+	ir_store(LB, 1, end, 0, c);
+	ir_setvar(LB, v_out, ir_bin(LB, OP_ADD, out, ir_const(LB, 1)));
+	ir_jmp(LB, next);
+	ir_at(LB, next);
+	ir_setvar(LB, v_out, ir_bin(LB, OP_AND, ir_getvar(LB, v_out), ir_const(LB, mask)));
+	ir_setvar(LB, v_i, ir_bin(LB, OP_ADD, i, ir_const(LB, 1)));
+	ir_jmp(LB, head);
+	ir_at(LB, cut); /* what is not shown, and so has no mark at its end */
+	text_put(l, ir_addptr(LB, to.base, ir_bin(LB, OP_AND, out, ir_const(LB, mask))), "...");
+	ir_jmp(LB, done);
+	ir_at(LB, close);
+	end = ir_addptr(LB, to.base, ir_bin(LB, OP_AND, ir_getvar(LB, v_out), ir_const(LB, mask)));
+	text_put(l, end, "\"");
+	ir_br(LB, more, dots, done);
+	ir_at(LB, dots);
+	text_put(l, end, "\" ...");
+	ir_jmp(LB, done);
+	ir_at(LB, done);
+}
+
+/* A NUL, and the string that stands before the others. */
+static void text_first(struct lower *l, struct node *first, struct place t, uint32_t size, uint32_t v_used, uint32_t v_more)
+{
+	struct func *f = l->b.f;
+	uint32_t some = func_block(f), join = func_block(f);
+	struct place src = lower_place(l, first), word = { .base = t.base, .off = 1, .where = W_MEM, .align = 1 };
+	ref len = lower_read_str(l, word, size, NOREF, lower_address(l, src), src.where == W_USER ? W_USER : W_KERN, false);
+	ir_setvar(LB, v_more, ir_const(LB, 0));
+	ir_setvar(LB, v_used, ir_const(LB, 1));
+	ir_br(LB, len, some, join);
+	ir_at(LB, some);
+	ir_setvar(LB, v_used, len);
+	ir_jmp(LB, join);
+	ir_at(LB, join);
+}
+
 /*
  * words(argv, n): up to n strings of a NULL-terminated array of pointers, a blank before each, as far as the result holds them; "..." when
  * there are more than n. In scratch memory with room for one string behind the result, so that no length needs a test.
+ * quoted(first, argv, n): they and a string before them, from there to other memory in quotation marks.
  */
 void lower_words_into(struct lower *l, struct node *n, struct place dst)
 {
 	struct func *f = l->b.f;
+	const bool quoted = n->builtin == B_QUOTED;
 	const uint32_t size = n->type->size, room = size * 2 + 8;
-	ref argv = lower_scalar(l, n->list.v[0]);
-	enum where w = lower_arg_where(l, n->list.v[0], argv);
+	struct node *array = n->list.v[quoted], *most = n->list.v[quoted + 1];
+	ref argv = lower_scalar(l, array);
+	enum where w = lower_arg_where(l, array, argv);
 	uint32_t top = l->scratch_top;
 	struct place t = { .base = lower_scratch(l, lower_scratch_alloc(l, room)), .where = W_MEM, .align = 8 };
 	uint32_t v_i = func_var(f, TY_I64, "i"), v_used = func_var(f, TY_I64, "used");
 	uint32_t head = func_block(f), some = func_block(f), fits = func_block(f), one = func_block(f), more = func_block(f), done = func_block(f);
 	struct type pt = { .kind = T_PTR, .size = 8, .align = 8 };
+	uint32_t v_more = quoted ? func_var(f, TY_I64, "more") : 0;
 	lower_zero(l, t, room);
 	ir_setvar(LB, v_i, ir_const(LB, 0));
 	ir_setvar(LB, v_used, ir_const(LB, 0));
+	if (quoted)
+		text_first(l, n->list.v[0], t, size, v_used, v_more);
 	lower_loop(l, head, done);
 	struct place at = { .base = ir_bin(LB, OP_ADD, argv, ir_bin(LB, OP_SHL, ir_getvar(LB, v_i), ir_const(LB, 3))), .align = 1, .where = w };
 	ref p = lower_read(l, at, &pt, NULL);
@@ -355,10 +448,10 @@ void lower_words_into(struct lower *l, struct node *n, struct place dst)
 	ir_at(LB, some);
 	ir_br(LB, ir_bin(LB, OP_ULE, ir_getvar(LB, v_used), ir_const(LB, size - 2)), fits, done);
 	ir_at(LB, fits);
-	ir_br(LB, ir_bin(LB, OP_ULT, ir_getvar(LB, v_i), ir_const(LB, (uint64_t)n->list.v[1]->ival)), one, more);
+	ir_br(LB, ir_bin(LB, OP_ULT, ir_getvar(LB, v_i), ir_const(LB, (uint64_t)most->ival)), one, more);
 	ir_at(LB, one);
 	ref end = ir_addptr(LB, t.base, ir_getvar(LB, v_used));
-	ir_store(LB, 1, end, 0, ir_const(LB, ' '));
+	ir_store(LB, 1, end, 0, ir_const(LB, quoted ? 0 : ' '));
 	struct place word = { .base = end, .off = 1, .where = W_MEM, .align = 1 };
 	ref len = lower_read_str(l, word, size, NOREF, p, w, false);
 	uint32_t read = func_block(f), empty = func_block(f), next = func_block(f);
@@ -373,13 +466,23 @@ void lower_words_into(struct lower *l, struct node *n, struct place dst)
 	ir_setvar(LB, v_i, ir_bin(LB, OP_ADD, ir_getvar(LB, v_i), ir_const(LB, 1)));
 	ir_jmp(LB, head);
 	ir_at(LB, more);
-	end = ir_addptr(LB, t.base, ir_getvar(LB, v_used));
-	for (unsigned k = 0; k < 4; k++)
-		ir_store(LB, 1, end, k, ir_const(LB, k ? '.' : ' '));
+	if (quoted)
+		ir_setvar(LB, v_more, ir_const(LB, 1));
+	else
+		text_put(l, ir_addptr(LB, t.base, ir_getvar(LB, v_used)), " ...");
 	ir_jmp(LB, done);
 	ir_at(LB, done);
+	if (quoted) {
+		uint32_t mask = 1;
+		while (mask < size - 1)
+			mask = mask * 2 + 1;
+		struct place to = { .base = lower_scratch(l, lower_scratch_alloc(l, mask + 9)), .where = W_MEM, .align = 8 };
+		lower_zero(l, to, (mask + 9) & ~7u);
+		text_quote(l, t, room, ir_getvar(LB, v_used), ir_getvar(LB, v_more), to, size, mask);
+		t = to;
+	}
 	ir_store(LB, 1, t.base, size - 1, ir_const(LB, 0));
-	lower_string_copy(l, dst, size, t, room);
+	lower_string_copy(l, dst, size, t, quoted ? size : room);
 	l->scratch_top = top;
 }
 

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <strings.h>
 
+#include "base/user.h"
 #include "lang/lex.h"
 #include "lang/option.h"
 
@@ -127,12 +128,12 @@ static void reader_type(struct option_reader *r, struct option_decl *o)
 {
 	static const struct { const char *word; enum option_type type; } types[] = {
 		{ "int", OPTION_INT }, { "string", OPTION_STRING }, { "duration", OPTION_DURATION }, { "size", OPTION_SIZE },
-		{ "cgroup", OPTION_CGROUP },
+		{ "cgroup", OPTION_CGROUP }, { "user", OPTION_USER },
 	};
 	size_t i = 0, n = sizeof(types) / sizeof(*types);
 	struct token first = r->tok;
 	if (r->tok.kind != TK_IDENT)
-		reader_error(r, "expected a type: int, string, duration, size, cgroup, or words as a|b|c");
+		reader_error(r, "expected a type: int, string, duration, size, user, cgroup, or words as a|b|c");
 	reader_next(r);
 	while (i < n && !str_is(first.str, types[i].word))
 		i++;
@@ -144,7 +145,7 @@ static void reader_type(struct option_reader *r, struct option_decl *o)
 			reader_next(r);
 		}
 		if (o->choices.n == 1)
-			reader_error(r, "expected a type: int, string, duration, size, cgroup, or words as a|b|c");
+			reader_error(r, "expected a type: int, string, duration, size, user, cgroup, or words as a|b|c");
 		return;
 	}
 	o->type = types[i].type;
@@ -156,7 +157,7 @@ static void reader_type(struct option_reader *r, struct option_decl *o)
 			reader_error(r, "expected a unit: ns, us, ms, s, m, h, d");
 		reader_next(r);
 	}
-	if (o->type == OPTION_STRING || o->type == OPTION_CGROUP)
+	if (o->type == OPTION_STRING || o->type == OPTION_CGROUP || o->type == OPTION_USER)
 		return;
 	o->has_lo = reader_bound(r, o, &o->lo);
 	if (reader_accept(r, TK_DOTDOT))
@@ -386,6 +387,24 @@ static bool option_is_number(struct str t)
 	return t.len > 0;
 }
 
+/* A number need not be a user's of this machine: there are containers. */
+static const char *option_user(struct arena *a, struct str t, int64_t *ret)
+{
+	uint64_t v;
+	uint32_t id;
+	bool uns;
+	if (!option_is_number(t)) {
+		if (!t.len || !user_id(t, &id))
+			return arena_printf(a, "'%.*s' is no user in /etc/passwd", STR_FMT(t));
+		*ret = id;
+		return NULL;
+	}
+	if (lex_integer(a, t, true, &v, &uns) || v > UINT32_MAX)
+		return arena_printf(a, "'%.*s' is too large", STR_FMT(t));
+	*ret = (int64_t)v;
+	return NULL;
+}
+
 const char *option_read(struct arena *a, const struct option_decl *o, struct str t, struct option_value *ret)
 {
 	const char *why = NULL;
@@ -419,6 +438,8 @@ const char *option_read(struct arena *a, const struct option_decl *o, struct str
 	case OPTION_SIZE:
 		why = option_size(a, t, &ret->num);
 		break;
+	case OPTION_USER:
+		return option_user(a, t, &ret->num);
 	}
 	return why ? why : option_ranged(a, o, t, ret->num);
 }

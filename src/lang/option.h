@@ -6,6 +6,7 @@
 #include "lang/ast.h"
 
 enum option_type { OPTION_FLAG, OPTION_INT, OPTION_STRING, OPTION_DURATION, OPTION_SIZE,
+	OPTION_USER,  /* by name or number; in the program the number */
 	OPTION_CGROUP /* a path; in the program the id of that cgroup */ };
 
 struct option_decl {

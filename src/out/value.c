@@ -14,6 +14,7 @@
 #include <arpa/inet.h>
 #include <stdlib.h>
 
+#include "base/user.h"
 #include "sema/provider.h"
 
 enum { DEPTH_MAX = 32, PARTS_MAX = 1 << 20 };
@@ -265,7 +266,7 @@ static bool val_lookup(struct val *v, const struct type *t, const void *p, uint3
 		return x && e->usym &&
 		       e->usym(e->arg, x, (uint32_t)load(avail > 8 ? at(p, 8) : p, left(avail, 8), 4, false), name);
 	case T_USERNAME:
-		return val_username(x, name);
+		return user_name(x, name);
 	case T_CGROUP_PATH:
 		x = word(p, avail, 0); /* number of a string, or -1 */
 		return e->cgroup_path && e->cgroup_path(e->arg, word(p, avail, 1),

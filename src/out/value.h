@@ -40,8 +40,6 @@ void val_row(struct val *v, const struct out_map *m, const struct out_row *row, 
 uint32_t val_format(struct val *v, struct str fmt, const struct event *ev, uint32_t arg, uint32_t *tail, const void *payload,
 		    uint32_t len);
 
-/* user.c: the name of a user, false if there is none. */
-bool val_username(uint64_t uid, struct buf *ret);
 /* gfp.c: allocation flags of the kernel as text. */
 void val_gfp(uint64_t flags, struct buf *ret);
 

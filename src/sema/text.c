@@ -38,14 +38,15 @@ static struct type *text_memcmp(struct sema_ctx *c, struct node *n)
 	return sema_int(c, 4, true);
 }
 
-static struct type *text_words(struct sema_ctx *c, struct node *n)
+/* words(array, most), quoted(first, array, most) */
+static struct type *text_words(struct sema_ctx *c, struct node *n, uint32_t array)
 {
-	call_want(c, n, 0, K_INTS | K(PTR), "int or pointer");
-	const struct node *max = n->list.v[1];
-	if (!sema_arg_literal(c, n, 1, N_INT))
+	call_want(c, n, array, K_INTS | K(PTR), "int or pointer");
+	const struct node *max = n->list.v[array + 1];
+	if (!sema_arg_literal(c, n, array + 1, N_INT))
 		return type_string(c->a, c->s->config.max_strlen);
 	if (max->ival < 1 || max->ival > WORDS_MAX)
-		SERR(c, D_ARG_LITERAL, max->span, "words", "small positive integer", "other integer");
+		SERR(c, D_ARG_LITERAL, max->span, builtin_info[n->builtin].name, "small positive integer", "other integer");
 	return type_string(c->a, c->s->config.max_strlen < 8 ? 8 : c->s->config.max_strlen);
 }
 
@@ -169,7 +170,10 @@ struct type *sema_text(struct sema_ctx *c, struct node *n)
 		text_both(c, n);
 		return type_string(c->a, CONCAT_SIZE);
 	case B_WORDS:
-		return text_words(c, n);
+		return text_words(c, n, 0);
+	case B_QUOTED:
+		call_want_string(c, n, 0);
+		return text_words(c, n, 1);
 	case B_MEMCMP: case B_MEMCMP_RECORD:
 		return text_memcmp(c, n);
 	case B_FIND:
