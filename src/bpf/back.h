@@ -36,6 +36,9 @@ enum { POS_CLOBBER = 1, POS_DEF = 2, POS_STEP = 4 };
 struct seg { /* positions [from, to] */
 	uint32_t from, to;
 };
+struct seg_list {
+	VEC(struct seg) list;
+};
 struct use {
 	ref user;
 	uint32_t blk, pos;
@@ -61,7 +64,9 @@ struct back {
 	VEC(struct seg) segs;
 	struct use *uses;
 	struct live *live;      /* by value */
-	struct seg *slot_live;  /* by stack slot; from > to: unused */
+	struct seg_list *slot_live; /* by stack slot */
+	bool *slot_used;        /* by stack slot */
+	bool *slot_away;        /* by stack slot: the address goes where we do not follow it, and the slot lives throughout */
 	bool *slot_touch;       /* by stack slot: may be reached at an offset that the verifier does not know */
 	VEC(uint32_t) calls;    /* positions of calls, ascending */
 	/* ra.c */

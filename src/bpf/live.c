@@ -2,8 +2,8 @@
 /*
  * Liveness: for each value the stretches of the linear layout where it is
  * needed, by walking up from every use to the definition (SSA makes that exact
- * and cheap); and for each stack slot one stretch, from the uses of every
- * address derived from it, widened over the loops that they lie in.
+ * and cheap); and for each stack slot those between the uses of the addresses
+ * derived from it, on all ways that lead from one to another.
  */
 #include <stdlib.h>
 
@@ -110,14 +110,6 @@ static uint32_t live_slot(const struct func *f, ref v)
 	return f->ins.v[v].op == OP_SLOT ? (uint32_t)f->ins.v[v].imm + 1 : 0;
 }
 
-static void slot_extend(struct seg *l, uint32_t from, uint32_t to)
-{
-	if (from < l->from)
-		l->from = from;
-	if (to > l->to)
-		l->to = to;
-}
-
 static bool live_calls_back(const struct func *f, const struct ins *i)
 {
 	for (unsigned k = 0; k < i->n; k++)
@@ -126,51 +118,137 @@ static bool live_calls_back(const struct func *f, const struct ins *i)
 	return false;
 }
 
+/* Sets of slots, by block, and where a block touches the slot at hand. */
+struct slot_flow {
+	uint32_t words;
+	uint64_t *before; /* touched on some way here */
+	uint64_t *after;  /* touched on some way from the end, and not written anew first */
+	uint64_t *touched, *anew; /* in the block; and that begins by writing all of it */
+	uint32_t *first, *last;   /* by slot: positions in one block */
+};
+
+static uint64_t *flow_at(const struct slot_flow *w, uint64_t *sets, uint32_t blk)
+{
+	return sets + (size_t)blk * w->words;
+}
+
+/* Is all of the slot written, so that nothing from before is left? */
+static bool live_writes_all(const struct func *f, const struct ins *i, uint32_t slot)
+{
+	if (f->ins.v[i->a[0]].op != OP_SLOT || i->imm != 0)
+		return false;
+	return (i->op == OP_ZERO && i->aux >= f->slots.v[slot].size) || (i->op == OP_STORE && i->w >= f->slots.v[slot].size);
+}
+
+/* Each slot that one instruction touches; true: its address goes where we do not follow it. */
+static void live_touches(struct back *b, uint32_t blk, ref r, void (*each)(struct back *b, struct slot_flow *w, uint32_t blk,
+									  ref r, uint32_t slot, bool away), struct slot_flow *w)
+{
+	const struct func *f = b->f;
+	const struct ins *i = &f->ins.v[r];
+	uint32_t np = i->op == OP_PHI ? f->blocks.v[blk].preds.n : 0;
+	for (uint32_t q = 0; q < i->n + np; q++) {
+		uint32_t s = live_slot(f, q < i->n ? i->a[q] : f->phis.v[i->aux + q - i->n]);
+		if (s)
+			each(b, w, blk, r, s - 1, np || (i->op == OP_STORE && q == 1));
+	}
+}
+
+static void flow_collect(struct back *b, struct slot_flow *w, uint32_t blk, ref r, uint32_t slot, bool away)
+{
+	const struct ins *i = back_ins(b, r);
+	uint64_t *touched = flow_at(w, w->touched, blk) + slot / 64, bit = 1ull << slot % 64;
+	if (!(*touched & bit) && live_writes_all(b->f, i, slot))
+		flow_at(w, w->anew, blk)[slot / 64] |= bit;
+	*touched |= bit;
+	b->slot_used[slot] = true;
+	b->slot_away[slot] |= away;
+	b->slot_touch[slot] |= away || i->op == OP_CALLFN || (i->op == OP_ADDPTR && back_ins(b, i->a[1])->op != OP_CONST) ||
+			       (i->op == OP_CALL && live_calls_back(b->f, i));
+}
+
+static void flow_place(struct back *b, struct slot_flow *w, uint32_t blk, ref r, uint32_t slot, bool away)
+{
+	(void)blk;
+	(void)away;
+	if (!w->first[slot])
+		w->first[slot] = b->pos[r];
+	w->last[slot] = b->pos[r];
+}
+
+static void flow_solve(struct back *b, struct slot_flow *w)
+{
+	const struct func *f = b->f;
+	for (bool changed = true; changed;) {
+		changed = false;
+		for (uint32_t k = 0; k < f->order.n; k++) {
+			const struct block *x = &f->blocks.v[f->order.v[k]];
+			uint64_t *in = flow_at(w, w->before, f->order.v[k]);
+			for (uint32_t q = 0; q < x->preds.n; q++) {
+				const uint64_t *p = flow_at(w, w->before, x->preds.v[q]),
+					       *t = flow_at(w, w->touched, x->preds.v[q]);
+				for (uint32_t s = 0; s < w->words; s++) {
+					changed |= (p[s] | t[s]) & ~in[s];
+					in[s] |= p[s] | t[s];
+				}
+			}
+		}
+	}
+	for (bool changed = true; changed;) {
+		changed = false;
+		for (uint32_t k = f->order.n; k-- > 0;) {
+			const struct block *x = &f->blocks.v[f->order.v[k]];
+			const uint64_t *out = flow_at(w, w->after, f->order.v[k]), *t = flow_at(w, w->touched, f->order.v[k]),
+				       *anew = flow_at(w, w->anew, f->order.v[k]);
+			for (uint32_t q = 0; q < x->preds.n; q++) {
+				uint64_t *p = flow_at(w, w->after, x->preds.v[q]);
+				for (uint32_t s = 0; s < w->words; s++) {
+					uint64_t in = (out[s] | t[s]) & ~anew[s];
+					changed |= in & ~p[s];
+					p[s] |= in;
+				}
+			}
+		}
+	}
+}
+
+/* A slot lives where it was touched on the way here and will be again before all of it is written anew. */
 static void live_slots(struct back *b)
 {
 	struct func *f = b->f;
-	VEC(struct seg) loops = { 0 };
-	for (uint32_t k = 0; k < f->order.n; k++) {
-		uint32_t x = f->order.v[k];
-		for (uint32_t j = 0; j < f->blocks.v[x].preds.n; j++) {
-			uint32_t p = f->blocks.v[x].preds.v[j];
-			if (b->block_end[p] >= b->block_start[x]) /* an edge backwards in the layout */
-				vec_push(b->arena, &loops, ((struct seg){ b->block_start[x], b->block_end[p] }));
-		}
-	}
-	if (loops.n)
-		qsort(loops.v, loops.n, sizeof(struct seg), seg_cmp);
-	uint32_t n = 0;
-	for (uint32_t k = 0; k < loops.n; k++) {
-		if (n && loops.v[k].from <= loops.v[n - 1].to) {
-			if (loops.v[k].to > loops.v[n - 1].to)
-				loops.v[n - 1].to = loops.v[k].to;
-		} else {
-			loops.v[n++] = loops.v[k];
-		}
-	}
+	uint32_t n = f->slots.n, words = (n + 63) / 64;
+	if (n == 0)
+		return;
+	struct slot_flow w = { .words = words };
+	w.before = arena_array(b->arena, uint64_t, (size_t)f->blocks.n * words);
+	w.after = arena_array(b->arena, uint64_t, (size_t)f->blocks.n * words);
+	w.touched = arena_array(b->arena, uint64_t, (size_t)f->blocks.n * words);
+	w.anew = arena_array(b->arena, uint64_t, (size_t)f->blocks.n * words);
+	w.first = arena_array(b->arena, uint32_t, n);
+	w.last = arena_array(b->arena, uint32_t, n);
+	for (uint32_t k = 0; k < b->layout.n; k++)
+		for (uint32_t j = 0; j < f->blocks.v[b->layout.v[k]].ins.n; j++)
+			live_touches(b, b->layout.v[k], f->blocks.v[b->layout.v[k]].ins.v[j], flow_collect, &w);
+	flow_solve(b, &w);
+	for (uint32_t s = 0; s < n; s++)
+		if (b->slot_away[s])
+			vec_push(b->arena, &b->slot_live[s].list, ((struct seg){ 0, b->n_pos }));
 	for (uint32_t k = 0; k < b->layout.n; k++) {
-		const struct block *x = &f->blocks.v[b->layout.v[k]];
-		for (uint32_t j = 0; j < x->ins.n; j++) {
-			const struct ins *i = &f->ins.v[x->ins.v[j]];
-			uint32_t np = i->op == OP_PHI ? x->preds.n : 0;
-			for (uint32_t q = 0; q < i->n + np; q++) {
-				ref v = q < i->n ? i->a[q] : f->phis.v[i->aux + q - i->n];
-				uint32_t s = live_slot(f, v);
-				if (!s)
-					continue;
-				uint32_t at = b->pos[x->ins.v[j]];
-				struct seg *l = &b->slot_live[s - 1];
-				slot_extend(l, at, at);
-				/* the address goes where we do not follow it: live throughout */
-				if (np || (i->op == OP_STORE && q == 1))
-					slot_extend(l, 0, b->n_pos);
-				b->slot_touch[s - 1] |= np || (i->op == OP_STORE && q == 1) || i->op == OP_CALLFN ||
-							(i->op == OP_ADDPTR && f->ins.v[i->a[1]].op != OP_CONST) ||
-							(i->op == OP_CALL && live_calls_back(f, i));
-				for (uint32_t m = 0; m < n; m++)
-					if (loops.v[m].from <= at && at <= loops.v[m].to)
-						slot_extend(l, loops.v[m].from, loops.v[m].to);
+		uint32_t blk = b->layout.v[k];
+		const struct block *x = &f->blocks.v[blk];
+		for (uint32_t j = 0; j < x->ins.n; j++)
+			live_touches(b, blk, x->ins.v[j], flow_place, &w);
+		const uint64_t *in = flow_at(&w, w.before, blk), *out = flow_at(&w, w.after, blk), *t = flow_at(&w, w.touched, blk),
+			       *anew = flow_at(&w, w.anew, blk);
+		for (uint32_t q = 0; q < words; q++) {
+			for (uint64_t rest = t[q] | (in[q] & out[q]); rest; rest &= rest - 1) {
+				uint32_t s = q * 64 + (uint32_t)__builtin_ctzll(rest);
+				uint64_t bit = rest & -rest;
+				bool begins = (in[q] & bit) && (t[q] & bit ? !(anew[q] & bit) : true), ends = out[q] & bit;
+				struct seg l = { begins ? b->block_start[blk] : w.first[s], ends ? b->block_end[blk] : w.last[s] };
+				if (!b->slot_away[s])
+					vec_push(b->arena, &b->slot_live[s].list, l);
+				w.first[s] = w.last[s] = 0;
 			}
 		}
 	}
@@ -279,10 +357,10 @@ void back_live(struct back *b)
 	b->block_end = arena_array(b->arena, uint32_t, nb);
 	b->pos = arena_array(b->arena, uint32_t, f->ins.n);
 	b->live = arena_array(b->arena, struct live, f->ins.n);
-	b->slot_live = arena_array(b->arena, struct seg, f->slots.n + 1);
+	b->slot_live = arena_array(b->arena, struct seg_list, f->slots.n + 1);
 	b->slot_touch = arena_array(b->arena, bool, f->slots.n + 1);
-	for (uint32_t s = 0; s < f->slots.n; s++)
-		b->slot_live[s].from = UINT32_MAX;
+	b->slot_used = arena_array(b->arena, bool, f->slots.n + 1);
+	b->slot_away = arena_array(b->arena, bool, f->slots.n + 1);
 	live_layout(b);
 	live_visit_uses(b, live_count);
 	for (ref r = 1; r < f->ins.n; r++) {

@@ -81,6 +81,14 @@ static void bits_set(uint64_t *map, struct seg s)
 		map[w] |= bits_mask(w, s.from, s.to);
 }
 
+static bool bits_any_of(const uint64_t *map, const struct seg_list *l)
+{
+	for (uint32_t k = 0; k < l->list.n; k++)
+		if (bits_any(map, l->list.v[k]))
+			return true;
+	return false;
+}
+
 static bool ra_any(const struct ra *s, const uint64_t *map, ref v)
 {
 	const struct live *l = &s->b->live[v];
@@ -323,19 +331,19 @@ static float ra_gain(const struct back *b, ref v)
 
 /* -- the stack -- */
 
-/* The lowest `n` cells in a row that are free over all of v's life (or the stretch `s1`). */
-static uint32_t ra_cells(struct ra *s, uint32_t n, ref v, const struct seg *s1)
+/* The lowest `n` cells in a row that are free over all of v's life (or the slot's, `l`). */
+static uint32_t ra_cells(struct ra *s, uint32_t n, ref v, const struct seg_list *l)
 {
 	for (uint32_t at = 0, have = 0; at < RA_MAX_CELLS; at++) {
 		if (!s->cell[at])
 			s->cell[at] = arena_array(s->b->arena, uint64_t, s->words);
-		have = (s1 ? bits_any(s->cell[at], *s1) : ra_any(s, s->cell[at], v)) ? 0 : have + 1;
+		have = (l ? bits_any_of(s->cell[at], l) : ra_any(s, s->cell[at], v)) ? 0 : have + 1;
 		if (have < n)
 			continue;
 		for (uint32_t k = at + 1 - n; k <= at; k++) {
-			if (s1)
-				bits_set(s->cell[k], *s1);
-			else
+			for (uint32_t q = 0; l && q < l->list.n; q++)
+				bits_set(s->cell[k], l->list.v[q]);
+			if (!l)
 				ra_occupy(s, s->cell[k], v);
 		}
 		if ((at + 1) * 8 > s->b->stack)
@@ -350,7 +358,7 @@ static void ra_stack(struct ra *s, const ref *spilled, uint32_t n)
 {
 	struct back *b = s->b;
 	for (uint32_t k = 0; k < b->f->slots.n; k++)
-		if (b->slot_live[k].from != UINT32_MAX)
+		if (b->slot_used[k])
 			b->slot_off[k] =
 				(int16_t)-(int)ra_cells(s, (b->f->slots.v[k].size + 7) / 8 + !b->f->slots.v[k].size,
 							  NOREF, &b->slot_live[k]);

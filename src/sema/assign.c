@@ -266,10 +266,13 @@ void sema_assign(struct sema_ctx *c, struct node *n)
 		return; /* the parser refused it */
 	}
 	struct type *old = x->kind == N_VAR ? x->var->type : x->map->value;
+	const struct node *outer = c->target;
+	c->target = x;
 	if (n->op)
 		t = assign_compound(c, n, old);
 	else
 		t = assign_value(c, &n->b);
+	c->target = outer;
 	if (t && t->kind != T_ERROR) {
 		/* a compound result is no node of its own: it converts by being stored */
 		struct node *tmp = node_new(c->a, N_BINARY, n->span), **value = n->op ? &tmp : &n->b;
@@ -279,6 +282,8 @@ void sema_assign(struct sema_ctx *c, struct node *n)
 		else
 			assign_to_map(c, n, x->map, value, t);
 	}
+	if (x->kind == N_VAR)
+		x->var->live = true;
 	t = x->kind == N_VAR ? x->var->type : x->map->value;
 	x->type = t ? t : sema_basic(c, SB_ERROR);
 }
@@ -307,7 +312,7 @@ void sema_let(struct sema_ctx *c, struct node *n)
 		}
 	}
 	if (n->b) {
-		v->assigned = true;
+		v->assigned = v->live = true;
 		struct type *t = assign_value(c, &n->b);
 		if (t)
 			assign_to_var(c, n, v, &n->b, t);

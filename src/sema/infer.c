@@ -24,7 +24,7 @@ static struct type *infer_none(struct sema_ctx *c)
 static void infer_loop_var(struct sema_ctx *c, struct node *x, struct type *t)
 {
 	struct var_sym *v = x->var;
-	v->declared_type = v->assigned = true;
+	v->declared_type = v->assigned = v->live = true;
 	v->seen |= c->final;
 	if (!v->type || !type_eq(v->type, t) || v->type->flexible != t->flexible) {
 		v->type = t;
@@ -362,6 +362,17 @@ static void infer_rounds(struct sema_ctx *c)
 	}
 }
 
+/* One more round for those that are only counted on from themselves. */
+static bool infer_guess(struct sema_ctx *c)
+{
+	c->changed = false;
+	c->guess = true;
+	for (uint32_t i = 0; i < c->s->clauses.n; i++)
+		infer_clause(c, &c->s->clauses.v[i]);
+	c->guess = false;
+	return c->changed;
+}
+
 /* A map that is read and never written holds zeros. */
 static bool infer_read_only(struct sema_ctx *c)
 {
@@ -376,14 +387,14 @@ static bool infer_read_only(struct sema_ctx *c)
 	return any;
 }
 
-/* Variables that are declared and never given a value are zero, too; the rest hangs on an error, or on itself. */
+/* Variables that are never given a value are zero, too (as those of branches that are left out); the rest hangs on an error, or on itself. */
 static void infer_unknown(struct sema_ctx *c)
 {
 	bool any = false;
 	for (uint32_t i = 0; i < c->s->clauses.n; i++) {
 		struct clause *cl = &c->s->clauses.v[i];
 		for (uint32_t k = 0; k < cl->vars.n; k++) {
-			if (!cl->vars.v[k]->type && !cl->vars.v[k]->assigned) {
+			if (!cl->vars.v[k]->type && !cl->vars.v[k]->live) {
 				cl->vars.v[k]->type = sema_int(c, 8, true);
 				any = true;
 			}
@@ -445,6 +456,8 @@ void sema_infer(struct sema_ctx *c)
 {
 	infer_rounds(c);
 	if (infer_read_only(c))
+		infer_rounds(c);
+	if (infer_guess(c))
 		infer_rounds(c);
 	infer_unknown(c);
 	c->final = true;

@@ -208,6 +208,14 @@ static struct type *oper_same_kind(struct sema_ctx *c, struct node *n, struct ty
 	}
 }
 
+/* The map or variable that is being assigned to, and has no type yet. */
+static bool oper_is_open(const struct sema_ctx *c, const struct node *n)
+{
+	if (!c->guess || !c->target || n->kind != c->target->kind)
+		return false;
+	return n->kind == N_MAP ? n->map == c->target->map && !n->map->value : n->var == c->target->var && !n->var->type;
+}
+
 struct type *sema_binary(struct sema_ctx *c, struct node **pn)
 {
 	struct node *n = *pn;
@@ -219,8 +227,12 @@ struct type *sema_binary(struct sema_ctx *c, struct node **pn)
 		return ok || !c->final ? sema_basic(c, SB_BOOL) : sema_basic(c, SB_ERROR);
 	}
 	struct type *x = sema_expr(c, &n->a), *y = sema_expr(c, &n->b);
-	if (x->kind == T_ERROR || y->kind == T_ERROR)
+	if (x->kind == T_ERROR || y->kind == T_ERROR) {
+		if (!oper_is_compare(n->op) && (oper_is_open(c, n->a) || oper_is_number(x)) &&
+		    (oper_is_open(c, n->b) || oper_is_number(y)))
+			return sema_int(c, 8, true);
 		return oper_is_compare(n->op) && !c->final ? sema_basic(c, SB_BOOL) : sema_basic(c, SB_ERROR);
+	}
 	if (sema_fold(c, n))
 		return n->type;
 	if (oper_is_number(x) && oper_is_number(y))
@@ -343,6 +355,7 @@ struct type *sema_incdec(struct sema_ctx *c, struct node *n)
 		if (x->a)
 			sema_coerce(c, &x->a, x->map->key);
 	} else {
+		x->var->live = true;
 		x->var->seen |= c->final;
 		if (!t && !c->final)
 			return sema_basic(c, SB_ERROR);

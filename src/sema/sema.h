@@ -73,6 +73,7 @@ struct var_sym {
 	void *lower;          /* lowering's own use */
 	uint32_t loop_depth;  /* for bodies around the declaration */
 	bool seen;            /* sema: an assignment was met (last round) */
+	bool live;            /* sema: some assignment is not in a branch of `if comptime` that is left out */
 };
 enum map_decl_kind { MD_DEFAULT, MD_HASH, MD_LRUHASH, MD_PERCPUHASH, MD_PERCPULRUHASH };
 struct map_sym {

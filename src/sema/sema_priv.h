@@ -42,6 +42,8 @@ struct sema_ctx {
 	struct clause *clause;
 	bool final;         /* last round: report, insert casts */
 	bool changed;
+	bool guess;         /* what only itself says the type of, but is counted with, is an integer: @x = @x + 1 */
+	const struct node *target; /* of the assignment at hand */
 	bool quiet;
 	uint32_t loop;      /* depth of for bodies */
 	struct node *inlined; /* N_INLINE whose body this is */

@@ -76,7 +76,7 @@ static struct type *text_find(struct sema_ctx *c, struct node *n)
 			SERR(c, D_ARG_TYPE, x->span, "find", "variable", sema_base_name(x->type));
 		return sema_basic(c, SB_BOOL);
 	}
-	x->var->assigned = x->var->used = x->var->seen = true;
+	x->var->assigned = x->var->used = x->var->seen = x->var->live = true;
 	if (t && type_is_agg(t))
 		SERR(c, D_AGG_VARIABLE, n->span, type_str(c->a, t));
 	else if (t && !x->var->declared_type && !c->final)
