@@ -4,6 +4,7 @@
  * walks and casts; what differs is replaced word by word: names of types, of parameters and registers, of a few functions and macros. Reading
  * kernel or user memory on the way is the compiler's affair.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/spec.h"
@@ -34,10 +35,12 @@ static struct str word_at(struct str s, uint32_t at)
 	return (struct str){ s.s + at, n };
 }
 
-static const char *fail(struct cexpr *c, const char *fmt, struct str what)
+static const char *fail(struct cexpr *c, const char *why, struct str what)
 {
-	if (!c->error)
-		c->error = arena_printf(c->arena, "%s: \"%.*s\"", fmt, STR_FMT(what));
+	if (!c->error) {
+		c->error = why;
+		c->at = what.s;
+	}
 	return NULL;
 }
 
@@ -260,6 +263,55 @@ static uint32_t literal_bytes(struct str s)
 	return n;
 }
 
+/* "{0x6C, 0x00}": as a literal. NULL with c->error. */
+static const char *byte_list(struct cexpr *c, struct str list, uint32_t *ret_n)
+{
+	struct spec_parts p = { 0 };
+	struct buf b = { 0 };
+	if (list.len < 2 || *list.s != '{' || list.s[list.len - 1] != '}')
+		return fail(c, "expecting bytes: {0x6C, 0x00}", list);
+	spec_split(c->arena, (struct str){ list.s + 1, list.len - 2 }, ',', &p);
+	p.v.n -= p.v.n && !p.v.v[p.v.n - 1].len; /* a comma may end the list */
+	for (uint32_t i = 0; i < p.v.n; i++) {
+		const char *text = arena_strndup(c->arena, p.v.v[i].s, p.v.v[i].len);
+		char *end;
+		long v = text[0] == '\'' && text[1] && text[2] == '\'' && !text[3] ? text[1] : strtol(text, &end, 0);
+		if (!*text || (text[0] != '\'' && *end) || v < -128 || v > 255) {
+			buf_fini(&b);
+			return fail(c, "this is no byte", p.v.v[i]);
+		}
+		buf_addf(&b, "\\x%02x", (unsigned)v & 0xff);
+	}
+	*ret_n = p.v.n;
+	const char *t = arena_strndup(c->arena, b.s ? b.s : "", b.len);
+	buf_fini(&b);
+	return *ret_n ? t : fail(c, "expecting bytes: {0x6C, 0x00}", list);
+}
+
+/* STRCMP: does what is at `e` begin with that text? */
+static const char *compare_text(struct cexpr *c, struct str lit, struct str e)
+{
+	bool quoted = lit.len >= 2 && *lit.s == '"' && lit.s[lit.len - 1] == '"';
+	struct str inner = quoted ? spec_trim((struct str){ lit.s + 1, lit.len - 2 }) : lit;
+	uint32_t n = 0;
+	if (c->bin_cmp || (!quoted && lit.len && *lit.s == '{')) {
+		const char *bytes = byte_list(c, inner, &n), *t = bytes ? cexpr_text(c, e) : NULL;
+		return t ? arena_printf(c->arena, "(memcmp((uint8 *)%s, \"%s\", %u) == 0)", t, bytes, n) : NULL;
+	}
+	if (!quoted)
+		return fail(c, "expecting a text in quotes first: STRCMP(\"text\", expression)", lit);
+	inner = (struct str){ lit.s + 1, lit.len - 2 };
+	n = literal_bytes(inner);
+	const char *t = cexpr_text(c, e);
+	return t && n ? arena_printf(c->arena, "(strncmp(str(%s, %u), \"%.*s\", %u) == 0)", t, n + 1, STR_FMT(inner), n) : t ? "(true)" : NULL;
+}
+
+/* What may stand between words: operators of C, and blanks. */
+static bool is_operator(char ch)
+{
+	return ch && strchr("+-*/%&|^~!<>=?:.,()[] \t\n", ch);
+}
+
 static const char *call_text(struct cexpr *c, struct str name, struct str args)
 {
 	static const struct ctype own[] = {
@@ -275,14 +327,10 @@ static const char *call_text(struct cexpr *c, struct str name, struct str args)
 	for (size_t i = 0; i < sizeof(own) / sizeof(*own); i++)
 		if (str_is(name, own[i].name))
 			return own[i].ours;
-	bool bin = str_is(name, "STRCMP") || str_is(name, "bpf_strncmp");
-	if (bin) {
-		if (p.v.n != 2 || p.v.v[0].len < 2 || p.v.v[0].s[0] != '"')
-			return fail(c, "STRCMP(\"text\", expression)", args);
-		struct str lit = { p.v.v[0].s + 1, p.v.v[0].len - 2 };
-		const char *e = cexpr_text(c, p.v.v[1]);
-		uint32_t n = literal_bytes(lit);
-		return e ? arena_printf(c->arena, "(strncmp(str(%s, %u), \"%.*s\", %u) == 0)", e, n + 1, STR_FMT(lit), n) : NULL;
+	if (str_is(name, "STRCMP")) {
+		if (p.v.n != 2)
+			return fail(c, "expecting STRCMP(\"text\", expression)", name);
+		return compare_text(c, p.v.v[0], p.v.v[1]);
 	}
 	bool is16 = str_is(name, "ntohs") || str_is(name, "htons") || str_is(name, "bpf_ntohs") || str_is(name, "bpf_htons");
 	bool is32 = str_is(name, "ntohl") || str_is(name, "htonl") || str_is(name, "bpf_ntohl") || str_is(name, "bpf_htonl");
@@ -310,15 +358,16 @@ static const char *call_text(struct cexpr *c, struct str name, struct str args)
 
 static uint32_t closing(struct str e, uint32_t open)
 {
+	char opens = e.s[open], closes = opens == '[' ? ']' : ')';
 	uint32_t depth = 0;
 	for (uint32_t i = open; i < e.len; i++) {
 		if (e.s[i] == '"' || e.s[i] == '\'') {
 			char q = e.s[i++];
 			while (i < e.len && e.s[i] != q)
 				i += e.s[i] == '\\' ? 2 : 1;
-		} else if (e.s[i] == '(') {
+		} else if (e.s[i] == opens) {
 			depth++;
-		} else if (e.s[i] == ')' && !--depth) {
+		} else if (e.s[i] == closes && !--depth) {
 			return i;
 		}
 	}
@@ -339,7 +388,7 @@ static bool walk_word(struct cexpr *c, struct out_text *o, bool member)
 	if (after < e.len && e.s[after] == '(' && !str_is(w, "sizeof")) {
 		uint32_t end = closing(e, after);
 		if (end == e.len)
-			return fail(c, "a parenthesis is not closed", e) != NULL;
+			return fail(c, "this parenthesis is not closed", (struct str){ e.s + after, 1 }) != NULL;
 		const char *t = call_text(c, w, spec_trim((struct str){ e.s + after + 1, end - after - 1 }));
 		buf_adds(&o->b, t ? t : "");
 		o->at = end + 1;
@@ -382,6 +431,7 @@ const char *cexpr_text(struct cexpr *c, struct str e)
 {
 	struct out_text o = { .e = spec_trim(e) };
 	bool member = false, fine = true;
+	int depth = 0;
 	const char *t = NULL;
 	if (!o.e.len)
 		return fail(c, "an expression is missing", o.e);
@@ -401,13 +451,13 @@ const char *cexpr_text(struct cexpr *c, struct str e)
 			while (end < o.e.len && o.e.s[end] != ch)
 				end += o.e.s[end] == '\\' ? 2 : 1;
 			if (end >= o.e.len) {
-				fine = fail(c, "a quote is not closed", o.e) != NULL;
+				fine = fail(c, "this quote is not closed", (struct str){ o.e.s + o.at, 1 }) != NULL;
 				break;
 			}
 			if (ch == '\'' && end == o.at + 2)
 				buf_addf(&o.b, "%d", o.e.s[o.at + 1]);
 			else if (ch == '\'')
-				fine = fail(c, "write this character as a number", o.e) != NULL;
+				fine = fail(c, "write this character as a number", (struct str){ o.e.s + o.at, 1 }) != NULL;
 			else
 				buf_add(&o.b, o.e.s + o.at, end + 1 - o.at);
 			o.at = end + 1;
@@ -418,8 +468,21 @@ const char *cexpr_text(struct cexpr *c, struct str e)
 			else
 				buf_addf(&o.b, "(%s)", ours);
 			o.at += type.len + 2;
+		} else if (!is_operator(ch)) {
+			fine = fail(c, "this does not belong into an expression", (struct str){ o.e.s + o.at, 1 }) != NULL;
+		} else if (ch == '=' && o.at && !strchr("=!<>", o.e.s[o.at - 1]) && (o.at + 1 == o.e.len || o.e.s[o.at + 1] != '=')) {
+			fine = fail(c, "expressions change nothing: compare with ==", (struct str){ o.e.s + o.at, 1 }) != NULL;
 		} else {
-			buf_addc(&o.b, ch);
+			if (strchr("([", ch) && closing(o.e, o.at) == o.e.len) {
+				fine = fail(c, ch == '(' ? "this parenthesis is not closed" : "this bracket is not closed", (struct str){ o.e.s + o.at, 1 }) != NULL;
+				break;
+			}
+			depth += strchr("([", ch) ? 1 : strchr(")]", ch) ? -1 : 0;
+			if (depth < 0) {
+				fine = fail(c, "nothing was opened that this closes", (struct str){ o.e.s + o.at, 1 }) != NULL;
+				break;
+			}
+			buf_addc(&o.b, ch == '\n' ? ' ' : ch);
 			o.at++;
 		}
 		if (ch != ' ') /* does a member's name come next? */

@@ -1,29 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The multi-tools: trace, argdist, funccount, funclatency, stackcount. Each has its file in tools/trace like any other tool, with its
+ * The multi-tools: trace, argdist, and in multi_func.c funccount, funclatency and their like. Each has its file in tools/trace like any other tool, with its
  * options, its page and what all its programs share; the clauses for what the user specified are written here and put behind it. --source
  * prints the program, which runs by itself like any script.
  */
-#include <regex.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "cli/args.h"
-#include "cli/opt.h"
-#include "cli/spec.h"
-#include "kern/kern.h"
-#include "probe/probe.h"
+#include "cli/multi.h"
 
-struct multi {
-	struct arena *a;
-	struct opt *o;
-	const struct args *args;
-	struct spec_reader r;
-	struct buf text;
-};
-
-/* The value of an option, the `n`-th time that it was given; NULL: it was not. */
-static const char *multi_value(const struct multi *m, const char *name, uint32_t n)
+const char *multi_value(const struct multi *m, const char *name, uint32_t n)
 {
 	size_t len = strlen(name);
 	for (uint32_t i = 0; i < m->args->named.n; i++) {
@@ -35,27 +21,61 @@ static const char *multi_value(const struct multi *m, const char *name, uint32_t
 	return NULL;
 }
 
-static uint32_t multi_number(const struct multi *m, const char *name, uint32_t otherwise)
+uint32_t multi_number(const struct multi *m, const char *name, uint32_t otherwise)
 {
 	const char *s = multi_value(m, name, 0);
 	unsigned long v = 0;
 	return s && sscanf(s, "%li", (long *)&v) == 1 ? (uint32_t)v : otherwise;
 }
 
-static bool multi_fail(struct multi *m, const char *spec, const char *why)
+/* A line of what was given, with a mark below `at`; long ones are cut on both sides. */
+static void multi_mark(struct buf *b, const char *spec, const char *at)
 {
-	m->r.error = arena_printf(m->a, "%s: %s", why, spec);
+	enum { BEFORE = 60, AFTER = 40 };
+	const char *from = at - spec > BEFORE ? at - BEFORE : spec, *to = strnlen(at, AFTER + 1) > AFTER ? at + AFTER : at + strlen(at);
+	while (from > spec && (*from & 0xc0) == 0x80)
+		from--;
+	while (*to && (*to & 0xc0) == 0x80)
+		to++;
+	buf_adds(b, from > spec ? "\n    ..." : "\n    ");
+	size_t margin = b->len, begin = b->len - (from > spec ? 3 : 0);
+	buf_add_safe(b, from, (size_t)(at - from), false);
+	uint32_t width = (uint32_t)(margin - begin);
+	for (size_t i = margin; i < b->len; i++)
+		width += (b->s[i] & 0xc0) != 0x80;
+	buf_add_safe(b, at, (size_t)(to - at), false);
+	buf_adds(b, *to ? "...\n    " : "\n    ");
+	buf_pad(b, ' ', (int)width);
+	buf_addc(b, '^');
+}
+
+bool multi_fail(struct multi *m, const char *spec, const char *at, const char *why)
+{
+	struct buf b = { 0 };
+	buf_adds(&b, why);
+	if (at && spec && at >= spec && at <= spec + strlen(spec)) {
+		multi_mark(&b, spec, at);
+	} else if (spec && *spec) {
+		buf_adds(&b, ": ");
+		buf_add_safe(&b, spec, strnlen(spec, 200), false);
+	}
+	m->r.error = arena_strndup(m->a, b.s ? b.s : "", b.len);
+	buf_fini(&b);
 	return false;
 }
 
-/* Text for a string literal of the language. */
-static void multi_quote(struct buf *b, struct str s)
+void multi_quote(struct buf *b, struct str s)
 {
 	for (uint32_t i = 0; i < s.len; i++) {
 		if (s.s[i] == '"' || s.s[i] == '\\')
 			buf_addc(b, '\\');
 		buf_addc(b, s.s[i] == '\n' ? ' ' : s.s[i]);
 	}
+}
+
+struct cexpr multi_cexpr(const struct multi *m, const struct spec *s)
+{
+	return (struct cexpr){ .arena = m->a, .spec = s, .string_size = multi_number(m, "string-size", 80), .bin_cmp = multi_value(m, "bin_cmp", 0) != NULL };
 }
 
 /* -- trace -- */
@@ -85,7 +105,7 @@ static uint32_t trace_conversion(const char *p, const char **ret_conv, const cha
 /* The message: a column by a format of printf, and its values. A closing parenthesis would end the column: it becomes a value. */
 static bool trace_message(struct multi *m, const struct spec *s, const char *text)
 {
-	struct cexpr c = { .arena = m->a, .spec = s, .string_size = multi_number(m, "string-size", 80) };
+	struct cexpr c = multi_cexpr(m, s);
 	struct buf fmt = { 0 }, values = { 0 };
 	uint32_t n = 0;
 	bool fine = true;
@@ -103,14 +123,14 @@ static bool trace_message(struct multi *m, const struct spec *s, const char *tex
 			buf_adds(&fmt, "%%");
 			p += 2;
 		} else if (!(len = trace_conversion(p + 1, &conv, &type))) {
-			fine = multi_fail(m, text, arena_printf(m->a, "the format has no conversion \"%.2s\"", p));
+			fine = multi_fail(m, text, s->format.s + (p - zero), "the format has no such conversion: %s %c %d %u %x with h, l or ll, %K, %U, %%");
 		} else if (n >= s->exprs.n) {
-			fine = multi_fail(m, text, "the format has more conversions than there are expressions");
+			fine = multi_fail(m, text, s->format.s + (p - zero), "the format has more conversions than there are expressions");
 		} else {
 			struct str e = s->exprs.v[n++];
 			v = !*type ? cexpr_as(&c, e, STR("char *")) : cexpr_text(&c, e);
 			if (!v) {
-				fine = multi_fail(m, text, c.error);
+				fine = multi_fail(m, text, c.at, c.error);
 				break;
 			}
 			buf_adds(&fmt, conv);
@@ -119,7 +139,7 @@ static bool trace_message(struct multi *m, const struct spec *s, const char *tex
 		}
 	}
 	if (fine && n < s->exprs.n)
-		fine = multi_fail(m, text, "there are more expressions than the format has conversions");
+		fine = multi_fail(m, text, s->exprs.v[n].s, "there are more expressions than the format has conversions");
 	if (fine)
 		buf_addf(&m->text, ",\n\t    \"-:%%(%s)\"%s", fmt.s ? fmt.s : "", values.s ? values.s : "");
 	buf_fini(&fmt);
@@ -127,33 +147,91 @@ static bool trace_message(struct multi *m, const struct spec *s, const char *tex
 	return fine;
 }
 
-static bool trace_program(struct multi *m)
+static void trace_setting(struct multi *m, const char *key, const char *value)
 {
-	const char *text;
-	for (uint32_t i = 0; (text = multi_value(m, "probe", i)); i++) {
-		struct spec s;
-		struct cexpr c = { .arena = m->a, .spec = &s, .string_size = multi_number(m, "string-size", 80) };
-		if (!spec_trace(&m->r, text, &s))
-			return multi_fail(m, text, m->r.error);
-		const char *where = s.predicate.len ? cexpr_text(&c, s.predicate) : NULL;
-		if (s.predicate.len && !where)
-			return multi_fail(m, text, c.error);
-		buf_addf(&m->text, "\n%s /wanted(@lines)%s%s/ {\n\trow(", spec_attach(&m->r, &s, false), where ? " && " : "", where ? where : "");
-		if (multi_value(m, "timestamp", 0))
-			buf_adds(&m->text, multi_value(m, "unix-timestamp", 0) ? "\"TIME:%-17s\", strftime(\"%s.%f\", nsecs), "
-									       : "\"TIME:%-8.6{s}\", elapsed, ");
-		else if (multi_value(m, "time", 0))
-			buf_adds(&m->text, "\"TIME:%-8s\", strftime(\"%H:%M:%S\", nsecs), ");
-		if (multi_value(m, "print_cpu", 0))
-			buf_adds(&m->text, "\"CPU:%-3d\", cpu, ");
-		buf_adds(&m->text, "\"PID:%-7d TID:%-7d COMM:%-15s FUNC:%-16s\", pid, tid, comm, \"");
-		multi_quote(&m->text, s.func);
-		buf_addc(&m->text, '"');
-		if (s.format.len && !trace_message(m, &s, text))
-			return false;
-		buf_adds(&m->text, ");\n\tfinished(@lines);\n}\n");
+	buf_addf(&m->config, "; %s = \"", key);
+	multi_quote(&m->config, str_of(value));
+	buf_addc(&m->config, '"');
+}
+
+/* What holds for all probes: settings, and the condition, which is added to `where`. */
+static bool trace_options(struct multi *m, struct buf *where)
+{
+	const char *contains = multi_value(m, "msg-filter", 0);
+	uint32_t pages = multi_number(m, "buffer-pages", 0), events = multi_number(m, "max-events", 0);
+	if (multi_value(m, "pid", 0) && multi_value(m, "tid", 0))
+		return multi_fail(m, NULL, NULL, "only one of -p and -L may be specified");
+	if (multi_value(m, "aggregate", 0) && !events)
+		return multi_fail(m, NULL, NULL, "-A needs -M: how many events shall be counted");
+	if (multi_value(m, "unix-timestamp", 0) && !multi_value(m, "timestamp", 0))
+		return multi_fail(m, NULL, NULL, "-u goes with -t");
+	if (pages & (pages - 1))
+		return multi_fail(m, NULL, NULL, "-b: the number of pages is a power of two");
+	if (contains && *contains)
+		trace_setting(m, "row_contains", contains);
+	if (events)
+		buf_addf(&m->config, "; max_rows = %u", events);
+	if (multi_value(m, "aggregate", 0))
+		buf_adds(&m->config, "; count_rows = true");
+	if (pages)
+		buf_addf(&m->config, "; perf_rb_pages = %u", pages);
+	if (multi_value(m, "address", 0))
+		buf_adds(&m->config, "; stack_mode = \"perf\"");
+	buf_adds(where, "wanted()");
+	if (!multi_value(m, "pid", 0) && !multi_value(m, "tid", 0) && !multi_value(m, "include-self", 0)) {
+		buf_adds(&m->text, "\nbegin { @self = pid; }\n");
+		buf_adds(where, " && pid != @self");
 	}
 	return true;
+}
+
+static bool trace_probe(struct multi *m, const char *text, const struct spec *s, const char *where, bool says)
+{
+	struct cexpr c = multi_cexpr(m, s);
+	const char *condition = s->predicate.len ? cexpr_text(&c, s->predicate) : "";
+	if (!condition)
+		return multi_fail(m, text, c.at, c.error);
+	buf_addf(&m->text, "\n%s /%s%s%s/ {\n\trow(", spec_attach(&m->r, s, false), where, *condition ? " && " : "", condition);
+	if (multi_value(m, "timestamp", 0))
+		buf_adds(&m->text, multi_value(m, "unix-timestamp", 0) ? "\"TIME:%-17s\", strftime(\"%s.%f\", nsecs), "
+								       : "\"TIME:%-8.6{s}\", elapsed, ");
+	else if (multi_value(m, "time", 0))
+		buf_adds(&m->text, "\"TIME:%-8s\", strftime(\"%H:%M:%S\", nsecs), ");
+	if (multi_value(m, "print_cpu", 0))
+		buf_adds(&m->text, "\"CPU:%-3d\", cpu, ");
+	buf_adds(&m->text, "\"PID:%-7d TID:%-7d COMM:%-15s FUNC:%-16s\", pid, tid, comm, \"");
+	multi_quote(&m->text, s->func);
+	buf_addc(&m->text, '"');
+	if (s->format.len && !trace_message(m, s, text))
+		return false;
+	if (!s->format.len && says)
+		buf_adds(&m->text, ",\n\t    \"-:%s\", \"\"");
+	if (multi_value(m, "kernel-stack", 0))
+		buf_adds(&m->text, ",\n\t    \"KSTACK:%s\", kstack");
+	if (multi_value(m, "user-stack", 0))
+		buf_adds(&m->text, ",\n\t    \"USTACK:%s\", ustack");
+	buf_adds(&m->text, ");\n}\n");
+	return true;
+}
+
+static bool trace_program(struct multi *m)
+{
+	VEC(struct spec) specs = { 0 };
+	struct buf where = { 0 };
+	const char *text;
+	bool says = multi_value(m, "msg-filter", 0), fine = true;
+	for (uint32_t i = 0; (text = multi_value(m, "probe", i)); i++) {
+		struct spec s;
+		if (!spec_trace(&m->r, text, &s))
+			return multi_fail(m, text, m->r.at, m->r.error);
+		says |= s.format.len != 0;
+		vec_push(m->a, &specs, s);
+	}
+	fine = trace_options(m, &where);
+	for (uint32_t i = 0; i < specs.n && fine; i++)
+		fine = trace_probe(m, multi_value(m, "probe", i), &specs.v[i], where.s, says);
+	buf_fini(&where);
+	return fine;
 }
 
 /* -- argdist -- */
@@ -163,7 +241,7 @@ struct argdist_scope {
 	const struct argdist *d;
 	VEC(const char *) kept; /* values at the entry, in the language: element 1 and so on of what is kept */
 	bool latency;
-	const char *error;
+	const char *error, *at;
 };
 
 static const char *argdist_other(void *arg, struct str name)
@@ -180,7 +258,8 @@ static const char *argdist_call(void *arg, struct str name, struct str args)
 	struct argdist_scope *x = arg;
 	if (!str_is(name, "$entry") || x->d->spec.kind != SPEC_RETURN)
 		return NULL;
-	struct cexpr c = { .arena = x->m->a, .spec = &x->d->spec, .at_entry = true, .string_size = multi_number(x->m, "string-size", 80) };
+	struct cexpr c = multi_cexpr(x->m, &x->d->spec);
+	c.at_entry = true;
 	struct str type = STR("");
 	for (uint32_t i = 0; i < x->d->spec.params.n; i++)
 		if (str_eq(x->d->spec.params.v[i].name, spec_trim(args)))
@@ -188,6 +267,7 @@ static const char *argdist_call(void *arg, struct str name, struct str args)
 	const char *v = cexpr_is_string(type) ? cexpr_as(&c, args, type) : cexpr_text(&c, args);
 	if (!v) {
 		x->error = c.error;
+		x->at = c.at;
 		return NULL;
 	}
 	uint32_t k = 0;
@@ -243,8 +323,10 @@ static void argdist_show(struct multi *m, const struct argdist *d, uint32_t n, b
 static bool argdist_clause(struct multi *m, const struct argdist *d, const char *text, uint32_t n, bool histogram)
 {
 	struct argdist_scope x = { .m = m, .d = d };
-	struct cexpr c = { .arena = m->a, .spec = &d->spec, .other = argdist_other, .call = argdist_call, .arg = &x,
-			   .string_size = multi_number(m, "string-size", 80) };
+	struct cexpr c = multi_cexpr(m, &d->spec);
+	c.other = argdist_other;
+	c.call = argdist_call;
+	c.arg = &x;
 	struct buf body = { 0 }, key = { 0 };
 	const char *filter = d->filter.len ? cexpr_text(&c, d->filter) : "", *e = "";
 	for (uint32_t i = 0; filter && e && i < d->exprs.n; i++) {
@@ -257,7 +339,7 @@ static bool argdist_clause(struct multi *m, const struct argdist *d, const char 
 	}
 	if (!filter || !e || x.error) {
 		buf_fini(&key);
-		return multi_fail(m, text, x.error ? x.error : c.error);
+		return multi_fail(m, text, x.error ? x.at : c.at, x.error ? x.error : c.error);
 	}
 	if (histogram)
 		buf_addf(&body, "@c%u = hist(%s);", n, key.s ? key.s : "");
@@ -298,13 +380,13 @@ static bool argdist_program(struct multi *m)
 		for (uint32_t i = 0; (text = multi_value(m, lists[h], i)); i++, n++) {
 			struct argdist d;
 			if (!spec_argdist(&m->r, text, &d))
-				return multi_fail(m, text, m->r.error);
+				return multi_fail(m, text, m->r.at, m->r.error);
 			if (h && !d.exprs.n && d.spec.kind != SPEC_RETURN)
-				return multi_fail(m, text, "a distribution needs an expression");
+				return multi_fail(m, text, NULL, "a distribution needs an expression");
 			if (h && d.exprs.n > 1)
-				return multi_fail(m, text, "a distribution has one expression");
+				return multi_fail(m, text, d.exprs.v[1].s, "a distribution has one expression");
 			if (h && d.exprs.n && cexpr_is_string(d.types.v[0]))
-				return multi_fail(m, text, "a distribution is of integers");
+				return multi_fail(m, text, d.types.v[0].s, "a distribution is of integers");
 			if (!argdist_clause(m, &d, text, n, h))
 				return false;
 			struct buf program = m->text;
@@ -343,167 +425,20 @@ static bool argdist_program(struct multi *m)
 	return true;
 }
 
-/* -- functions by pattern -- */
-
-enum { MULTI_PLACES_MAX = 1000 };
-
-/* By a regular expression: the attach points whose names match, from the list of all that there are. NULL with m->r.error. */
-static const char *multi_matching(struct multi *m, struct spec *s, const char *text)
-{
-	struct str pattern = s->func;
-	struct diags d;
-	struct buf names = { 0 }, places = { 0 };
-	regex_t re;
-	uint32_t n = 0;
-	const char *found = NULL;
-	bool anchored = pattern.len && *pattern.s == '^';
-	if (regcomp(&re, arena_printf(m->a, "%s%.*s", anchored ? "" : "^", STR_FMT(pattern)), REG_EXTENDED | REG_NOSUB)) {
-		multi_fail(m, text, "this is no regular expression");
-		return NULL;
-	}
-	s->func = STR("*");
-	diags_init(&d, m->a);
-	struct kern *k = kern_open(m->a);
-	probe_list(m->a, k, &d, spec_attach(&m->r, s, true), m->o->session.pid, false, &names);
-	kern_close(k);
-	for (char *line = names.len ? strtok(names.s, "\n") : NULL; line; line = strtok(NULL, "\n")) {
-		const char *colon = strrchr(line, ':'), *name = colon ? colon + 1 : line;
-		if (regexec(&re, name, 0, NULL, 0))
-			continue;
-		buf_addf(&places, "%s%s", n++ ? ",\n" : "", line);
-	}
-	regfree(&re);
-	if (!n)
-		multi_fail(m, text, "0 functions matched");
-	else if (n > MULTI_PLACES_MAX)
-		multi_fail(m, text, arena_printf(m->a, "maximum of %d probes allowed, attempted %u", MULTI_PLACES_MAX, n));
-	else
-		found = arena_strndup(m->a, places.s, places.len);
-	buf_fini(&names);
-	buf_fini(&places);
-	return found;
-}
-
-/* Where the pattern attaches, at entry; of functions also where they return. */
-static bool multi_pattern(struct multi *m, struct spec *s, const char **ret_text, const char **ret_in, const char **ret_out)
-{
-	const char *text = multi_value(m, "pattern", 0);
-	*ret_text = text ? text : "";
-	if (!spec_pattern(&m->r, *ret_text, s))
-		return multi_fail(m, *ret_text, m->r.error);
-	if (s->kind == SPEC_RETURN)
-		return multi_fail(m, *ret_text, "r: is not for this tool");
-	*ret_in = multi_value(m, "regexp", 0) ? multi_matching(m, s, *ret_text) : spec_attach(&m->r, s, true);
-	if (!*ret_in)
-		return false;
-	struct buf out = { 0 }; /* kprobe:a, uprobe:b -> kretprobe:a, uretprobe:b */
-	for (const char *p = *ret_in; *p; p++) {
-		if ((p == *ret_in || p[-1] == '\n') && (!strncmp(p, "kprobe:", 7) || !strncmp(p, "uprobe:", 7))) {
-			buf_addf(&out, "%cret", *p);
-			continue;
-		}
-		buf_addc(&out, *p);
-	}
-	*ret_out = arena_strndup(m->a, out.s, out.len);
-	if (s->syscall)
-		*ret_out = arena_printf(m->a, "tracepoint:syscalls:sys_exit_%s", s->syscall);
-	buf_fini(&out);
-	return true;
-}
-
-/* What is said when everything is attached, with the number of places. */
-static void multi_announce(struct multi *m, const char *pattern, uint32_t others)
-{
-	struct buf b = { 0 };
-	buf_adds(&b, " functions for \"");
-	buf_add_safe(&b, pattern, strlen(pattern), false);
-	buf_adds(&b, "\"... Hit Ctrl-C to end.\n");
-	m->o->session.attached_before = "Tracing ";
-	m->o->session.attached_after = arena_strndup(m->a, b.s ? b.s : "", b.len);
-	m->o->session.attached_others = others;
-	buf_fini(&b);
-}
-
-static uint32_t multi_timers(const struct multi *m)
-{
-	return (multi_value(m, "interval", 0) != NULL) + (multi_value(m, "duration", 0) != NULL);
-}
-
-static bool funccount_program(struct multi *m)
-{
-	struct spec s;
-	const char *text, *in, *out;
-	if (!multi_pattern(m, &s, &text, &in, &out))
-		return false;
-	buf_addf(&m->text, "\n%s /wanted()/ { @calls[probename] = count(); }\n", in);
-	multi_announce(m, text, multi_timers(m) + 1);
-	return true;
-}
-
-static bool stackcount_program(struct multi *m)
-{
-	struct spec s;
-	const char *text, *in, *out;
-	bool kernel = multi_value(m, "kernel-stacks-only", 0), user = multi_value(m, "user-stacks-only", 0);
-	bool by_pid = multi_value(m, "perpid", 0) || multi_value(m, "pid", 0);
-	if (kernel && user) {
-		m->r.error = "-K and -U exclude each other; both stacks are the default";
-		return false;
-	}
-	if (!multi_pattern(m, &s, &text, &in, &out))
-		return false;
-	buf_addf(&m->text, "\n%s /wanted()/ { @[", in);
-	buf_adds(&m->text, by_pid ? "comm, pid" : "");
-	if (!user)
-		buf_addf(&m->text, "%skstack", by_pid ? ", " : "");
-	if (!kernel)
-		buf_addf(&m->text, "%sustack", by_pid || !user ? ", " : "");
-	buf_adds(&m->text, "] = count(); }\n");
-	if (multi_value(m, "folded", 0))
-		m->o->session.folded = true;
-	if (!m->o->session.folded)
-		multi_announce(m, text, multi_timers(m));
-	return true;
-}
-
-static bool funclatency_program(struct multi *m)
-{
-	struct spec s;
-	const char *text, *in, *out;
-	uint32_t level = multi_number(m, "level", 0);
-	if (!multi_pattern(m, &s, &text, &in, &out))
-		return false;
-	if (s.kind != SPEC_ENTRY)
-		return multi_fail(m, text, "functions have a duration, other probes do not");
-	if (level) {
-		buf_addf(&m->text,
-			 "\n%s /wanted()/ {\n\tlet $depth = @depth[tid];\n\tif ($depth < %u) { @start[tid, $depth] = nsecs; }\n\t@depth[tid] = $depth + 1;\n}\n"
-			 "%s /has_key(@depth, tid)/ {\n\tlet $depth = @depth[tid] - 1;\n\tif (has_key(@start, (tid, $depth))) {\n"
-			 "\t\ttook(@by, @all, @total, @count, probename, nsecs - @start[tid, $depth]);\n\t\tdelete(@start, (tid, $depth));\n\t}\n"
-			 "\tif ($depth > 0) { @depth[tid] = $depth; } else { delete(@depth, tid); }\n}\n",
-			 in, level, out);
-	} else {
-		buf_addf(&m->text, "\n%s /wanted()/ { @start[tid] = nsecs; }\n%s /has_key(@start, tid)/ {\n\ttook(@by, @all, @total, @count, probename, nsecs - @start[tid]);\n"
-				   "\tdelete(@start, tid);\n}\n", in, out);
-	}
-	multi_announce(m, text, multi_timers(m) + 1);
-	m->o->session.attached_others |= 1u << 31; /* each function has two places */
-	return true;
-}
-
 static const struct multi_tool {
 	const char *name;
 	bool (*program)(struct multi *m);
 } multi_tools[] = {
 	{ "trace", trace_program },		{ "argdist", argdist_program },	      { "funccount", funccount_program },
-	{ "stackcount", stackcount_program },	{ "funclatency", funclatency_program },
+	{ "stackcount", stackcount_program },	{ "funclatency", funclatency_program }, { "funcslower", funcslower_program },
+	{ "funcinterval", funcinterval_program },
 };
 
 int multi_translate(struct opt *o, const struct args *args)
 {
 	struct multi m = { .a = o->arena, .o = o, .args = args, .r = { .arena = o->arena } };
+	const char generated[] = "generated = true", *found;
 	const struct multi_tool *t = NULL;
-	int status = 0;
 	for (size_t i = 0; o->tool && i < sizeof(multi_tools) / sizeof(*multi_tools); i++)
 		if (!strcmp(o->tool->name, multi_tools[i].name))
 			t = &multi_tools[i];
@@ -512,16 +447,29 @@ int multi_translate(struct opt *o, const struct args *args)
 	const char *header;
 	for (uint32_t i = 0; (header = multi_value(&m, "include", i)); i++)
 		vec_push(o->arena, &o->includes, header);
-	buf_add(&m.text, o->text.s, o->text.len);
+	m.r.pid = (int)multi_number(&m, "pid", 0);
 	if (!t->program(&m)) {
 		fprintf(stderr, "ERROR: %s: %s\n", t->name, m.r.error ? m.r.error : "it cannot be translated");
-		status = 1;
-	} else if (multi_value(&m, "source", 0)) {
-		fwrite(m.text.s, 1, m.text.len, stdout);
-		o->mode = MODE_DONE;
-	} else {
-		o->text = (struct str){ arena_strndup(o->arena, m.text.s, m.text.len), (uint32_t)m.text.len };
+		buf_fini(&m.text);
+		buf_fini(&m.config);
+		return 1;
 	}
+	struct buf all = { 0 };
+	const char *head = arena_strndup(o->arena, o->text.s, o->text.len);
+	found = strstr(head, generated);
+	found = found ? found + strlen(generated) : head + o->text.len;
+	buf_add(&all, head, (size_t)(found - head));
+	buf_add(&all, m.config.s, m.config.len);
+	buf_adds(&all, found);
+	buf_add(&all, m.text.s, m.text.len);
+	bool shown = multi_value(&m, "source", 0);
+	if (shown || multi_value(&m, "debug", 0) || (strcmp(t->name, "stackcount") && multi_value(&m, "verbose", 0)))
+		fwrite(all.s, 1, all.len, shown ? stdout : stderr);
+	if (shown)
+		o->mode = MODE_DONE;
+	o->text = (struct str){ arena_strndup(o->arena, all.s, all.len), (uint32_t)all.len };
+	buf_fini(&all);
 	buf_fini(&m.text);
-	return status;
+	buf_fini(&m.config);
+	return 0;
 }

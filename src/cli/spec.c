@@ -21,9 +21,10 @@ static bool spec_is_word(char c)
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
 }
 
-static bool spec_fail(struct spec_reader *r, const char *what)
+static bool spec_fail(struct spec_reader *r, const char *at, const char *what)
 {
 	r->error = what;
+	r->at = at;
 	return false;
 }
 
@@ -157,7 +158,7 @@ static bool spec_params(struct spec_reader *r, struct str list, struct spec *s)
 		while (at && spec_is_word(p.s[at - 1]))
 			at--;
 		if (at == end || !at)
-			return spec_fail(r, arena_printf(r->arena, "a parameter needs a type and a name: \"%.*s\"", STR_FMT(p)));
+			return spec_fail(r, p.s, "a parameter needs a type and a name");
 		struct spec_param x = { { p.s + at, end - at }, spec_trim((struct str){ p.s, at }) };
 		if (end < p.len)
 			x.type = str_of(arena_printf(r->arena, "%.*s *", STR_FMT(x.type)));
@@ -178,17 +179,17 @@ static bool spec_location(struct spec_reader *r, struct str text, struct spec *s
 		struct str kind = p.v.v[0];
 		s->kind = str_is(kind, "r") ? SPEC_RETURN : str_is(kind, "t") ? SPEC_TRACEPOINT : str_is(kind, "u") ? SPEC_USDT : SPEC_ENTRY;
 		if (kind.len && !str_is(kind, "p") && s->kind == SPEC_ENTRY)
-			return spec_fail(r, arena_printf(r->arena, "a probe is of type p, r, t or u, not \"%.*s\"", STR_FMT(kind)));
+			return spec_fail(r, kind.s, arena_printf(r->arena, "a probe is of type p, r, t or u, not \"%.*s\"", STR_FMT(kind)));
 		from = 1;
 	}
 	s->func = p.v.v[n - 1];
 	if (s->kind == SPEC_TRACEPOINT) {
 		if (n != 3)
-			return spec_fail(r, "a tracepoint is t:category:event");
+			return spec_fail(r, text.s, "a tracepoint is t:category:event");
 		s->category = p.v.v[1];
 	} else if (s->kind == SPEC_USDT) {
 		if (n > 4)
-			return spec_fail(r, "a static probe is u:library:probe or u:library:provider:probe");
+			return spec_fail(r, text.s, "a static probe is u:library:probe or u:library:provider:probe");
 		s->lib = p.v.v[1];
 		s->category = n == 4 ? p.v.v[2] : STR("");
 	} else if (n - from > 1) { /* a path may hold colons */
@@ -196,7 +197,7 @@ static bool spec_location(struct spec_reader *r, struct str text, struct spec *s
 		s->lib = (struct str){ begin, (uint32_t)(end - begin) };
 	}
 	if (!s->func.len)
-		return spec_fail(r, "the probe has no name");
+		return spec_fail(r, s->func.s, "the probe has no name");
 	spec_find_syscall(r, s);
 	return true;
 }
@@ -206,7 +207,7 @@ bool spec_pattern(struct spec_reader *r, const char *text, struct spec *ret)
 	struct str s = spec_trim(str_of(text));
 	*ret = (struct spec){ .kind = SPEC_ENTRY };
 	if (s.len > SPEC_MAX || !s.len)
-		return spec_fail(r, "the pattern is empty");
+		return spec_fail(r, NULL, s.len ? "the pattern is too long" : "the pattern is empty");
 	return spec_location(r, s, ret);
 }
 
@@ -216,17 +217,17 @@ bool spec_trace(struct spec_reader *r, const char *text, struct spec *ret)
 	uint32_t i = 0;
 	*ret = (struct spec){ .kind = SPEC_ENTRY };
 	if (s.len > SPEC_MAX)
-		return spec_fail(r, "the specification is too long");
+		return spec_fail(r, NULL, "the specification is too long");
 	while (i < s.len && s.s[i] != ' ' && s.s[i] != '\t' && s.s[i] != '(')
 		i++;
 	if (!i || !spec_location(r, (struct str){ s.s, i }, ret))
-		return r->error ? false : spec_fail(r, "the specification is empty");
+		return r->error ? false : spec_fail(r, s.s, "a probe is expected: [p:|r:][LIB:]FUNCTION, t:CATEGORY:EVENT, u:FILE:PROBE");
 	if (i < s.len && s.s[i] == '(') {
 		uint32_t end = spec_skip(s, i);
 		if (s.s[end - 1] != ')')
-			return spec_fail(r, "a parenthesis is not closed");
+			return spec_fail(r, s.s + i, "this parenthesis is not closed");
 		if (ret->kind > SPEC_RETURN)
-			return spec_fail(r, "a signature is for functions only");
+			return spec_fail(r, s.s + i, "a signature is for functions only; a condition stands behind a blank");
 		if (!spec_params(r, (struct str){ s.s + i + 1, end - i - 2 }, ret))
 			return false;
 		i = end;
@@ -234,24 +235,24 @@ bool spec_trace(struct spec_reader *r, const char *text, struct spec *ret)
 	s = spec_trim((struct str){ s.s + i, s.len - i });
 	if (s.len && *s.s == '(') {
 		uint32_t end = spec_skip(s, 0);
-		if (s.s[end - 1] != ')')
-			return spec_fail(r, "a parenthesis is not closed");
+		if (end < 2 || s.s[end - 1] != ')')
+			return spec_fail(r, s.s, "this parenthesis is not closed");
 		ret->predicate = spec_trim((struct str){ s.s + 1, end - 2 });
 		s = spec_trim((struct str){ s.s + end, s.len - end });
 	}
 	if (!s.len)
 		return true;
 	if (*s.s != '"')
-		return spec_fail(r, arena_printf(r->arena, "a format in quotes is expected: \"%.*s\"", STR_FMT(s)));
+		return spec_fail(r, s.s, "a format in quotes is expected");
 	uint32_t end = spec_skip(s, 0);
 	if (end < 2 || s.s[end - 1] != '"')
-		return spec_fail(r, "the format's quotes are not closed");
+		return spec_fail(r, s.s, "the format's quotes are not closed");
 	ret->format = (struct str){ s.s + 1, end - 2 };
 	s = spec_trim((struct str){ s.s + end, s.len - end });
 	if (!s.len)
 		return true;
 	if (*s.s != ',')
-		return spec_fail(r, arena_printf(r->arena, "a comma is expected behind the format: \"%.*s\"", STR_FMT(s)));
+		return spec_fail(r, s.s, "a comma is expected behind the format");
 	struct spec_parts parts = { 0 };
 	spec_split(r->arena, (struct str){ s.s + 1, s.len - 1 }, ',', &parts);
 	for (uint32_t k = 0; k < parts.v.n; k++)
@@ -265,7 +266,7 @@ bool spec_argdist(struct spec_reader *r, const char *text, struct argdist *ret)
 	struct spec_parts p = { 0 }, list = { 0 };
 	*ret = (struct argdist){ 0 };
 	if (s.len > SPEC_MAX)
-		return spec_fail(r, "the specification is too long");
+		return spec_fail(r, NULL, "the specification is too long");
 	for (uint32_t i = 0; i < s.len; i = spec_skip(s, i)) {
 		if (s.s[i] != '#')
 			continue;
@@ -278,17 +279,17 @@ bool spec_argdist(struct spec_reader *r, const char *text, struct argdist *ret)
 	while (open < p.v.n && !memchr(p.v.v[open].s, '(', p.v.v[open].len))
 		open++;
 	if (open >= p.v.n || p.v.n - open > 4)
-		return spec_fail(r, "the form is {p|r|t|u}:{[library]|category}:function(signature)[:type[,type...]:expr[,expr...][:filter]][#label]");
+		return spec_fail(r, s.s, "the form is {p|r|t|u}:{[library]|category}:function(signature)[:type[,type...]:expr[,expr...][:filter]][#label]");
 	struct str call = p.v.v[open];
 	const char *paren = memchr(call.s, '(', call.len);
 	if (call.s[call.len - 1] != ')')
-		return spec_fail(r, "a parenthesis is not closed");
+		return spec_fail(r, paren, "this parenthesis is not closed");
 	if (!spec_location(r, (struct str){ s.s, (uint32_t)(paren - s.s) }, &ret->spec))
 		return false;
 	if (!spec_params(r, (struct str){ paren + 1, (uint32_t)(call.s + call.len - paren) - 2 }, &ret->spec))
 		return false;
 	if (p.v.n == open + 2)
-		return spec_fail(r, "types need expressions: :type[,type...]:expr[,expr...]");
+		return spec_fail(r, p.v.v[open + 1].s, "types need expressions: :type[,type...]:expr[,expr...]");
 	if (p.v.n > open + 2) {
 		spec_split(r->arena, p.v.v[open + 1], ',', &list);
 		for (uint32_t i = 0; i < list.v.n; i++)
@@ -298,7 +299,7 @@ bool spec_argdist(struct spec_reader *r, const char *text, struct argdist *ret)
 		for (uint32_t i = 0; i < list.v.n; i++)
 			vec_push(r->arena, &ret->exprs, list.v.v[i]);
 		if (ret->types.n != ret->exprs.n)
-			return spec_fail(r, "each expression needs a type, and each type an expression");
+			return spec_fail(r, p.v.v[open + 1].s, "each expression needs a type, and each type an expression");
 	}
 	if (p.v.n > open + 3)
 		ret->filter = p.v.v[open + 3];
@@ -313,25 +314,33 @@ static const char *spec_file(struct spec_reader *r, struct str lib)
 	const char *name = arena_strndup(r->arena, lib.s, lib.len);
 	if (strchr(name, '/'))
 		return name;
-	const char *found = sym_lib_find(r->arena, "", name);
+	const char *found = r->pid > 0 ? sym_lib_mapped(r->arena, r->pid, name) : NULL;
+	found = found ? found : sym_lib_find(r->arena, sym_root(r->arena, r->pid), name);
 	return found ? found : name;
+}
+
+/* Libraries that newer C libraries have taken in, and keep as empty files: what was in them is in libc. */
+static const char *spec_file_now(struct spec_reader *r, struct str lib)
+{
+	static const char *const taken[] = { "pthread", "libpthread", "dl", "libdl", "rt", "librt", "util", "libutil" };
+	for (size_t i = 0; i < sizeof(taken) / sizeof(*taken); i++)
+		if (str_is(lib, taken[i]))
+			return spec_file(r, STR("c"));
+	return NULL;
 }
 
 const char *spec_attach(struct spec_reader *r, const struct spec *s, bool entry)
 {
 	bool ret = s->kind == SPEC_RETURN && !entry;
-	switch (s->kind) {
-	case SPEC_TRACEPOINT:
+	const char *file = s->lib.len ? spec_file(r, s->lib) : "", *now = s->lib.len ? spec_file_now(r, s->lib) : NULL, *head = ret ? "uretprobe" : "uprobe";
+	if (s->kind == SPEC_TRACEPOINT)
 		return arena_printf(r->arena, "tracepoint:%.*s:%.*s", STR_FMT(s->category), STR_FMT(s->func));
-	case SPEC_USDT:
-		return arena_printf(r->arena, "usdt:%s:%s%.*s%s%.*s", spec_file(r, s->lib), "", STR_FMT(s->category), s->category.len ? ":" : "",
-				    STR_FMT(s->func));
-	default:
-		break;
-	}
 	if (s->syscall)
 		return arena_printf(r->arena, "tracepoint:syscalls:sys_%s_%s", ret ? "exit" : "enter", s->syscall);
-	if (!s->lib.len)
+	if (!s->lib.len && s->kind != SPEC_USDT)
 		return arena_printf(r->arena, "%s:%.*s", ret ? "kretprobe" : "kprobe", STR_FMT(s->func));
-	return arena_printf(r->arena, "%s:%s:%.*s", ret ? "uretprobe" : "uprobe", spec_file(r, s->lib), STR_FMT(s->func));
+	const char *rest = arena_printf(r->arena, "%.*s%s%.*s", STR_FMT(s->category), s->category.len ? ":" : "", STR_FMT(s->func));
+	head = s->kind == SPEC_USDT ? "usdt" : head;
+	return now && strcmp(now, file) ? arena_printf(r->arena, "%s:%s:%s|%s:%s:%s", head, file, rest, head, now, rest)
+					: arena_printf(r->arena, "%s:%s:%s", head, file, rest);
 }

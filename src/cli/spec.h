@@ -30,7 +30,9 @@ struct spec {
 
 struct spec_reader {
 	struct arena *arena;
+	int pid;           /* whose libraries are meant, or 0 */
 	const char *error; /* arena; what is wrong; NULL: nothing */
+	const char *at;    /* where, in the text that was read; NULL: nowhere in particular */
 };
 /* NULL-terminated text of a spec each; false with r->error. */
 bool spec_trace(struct spec_reader *r, const char *text, struct spec *ret);   /* location [signature] [predicate] [action] */
@@ -59,7 +61,9 @@ struct cexpr {
 	void *arg;
 	uint32_t string_size;
 	unsigned depth;      /* of calls within calls */
+	bool bin_cmp;        /* STRCMP's text is a list of bytes, "{0x6C, 0x00}" */
 	const char *error;   /* arena */
+	const char *at;      /* as in struct spec_reader */
 };
 /* The expression in our language, in parentheses; NULL with c->error. */
 const char *cexpr_text(struct cexpr *c, struct str e);

@@ -155,19 +155,37 @@ static bool fold_chain(const struct out_env *e, const struct type *t, const void
 	return true;
 }
 
+/* The kernel's frames behind those of the program, and "-" between them. */
+static void fold_delimited(const struct out_env *e, const struct type *t, const void *p, struct buf *line)
+{
+	struct buf b = { 0 };
+	fold_stack(e, t, p, false, &b);
+	if (b.len) {
+		fold_name(line, "-", 1);
+		buf_addc(line, ';');
+		buf_add(line, b.s, b.len);
+	}
+	line->oom |= b.oom;
+	buf_fini(&b);
+}
+
 static void fold_key(const struct out_env *e, const struct type *t, const void *key, struct buf *line)
 {
 	if (fold_chain(e, t, key, line))
 		return;
 	static const enum type_kind order[] = { T_NONE, T_USTACK, T_KSTACK };
+	size_t before = SIZE_MAX; /* the length before the program's frames */
 	for (int pass = 0; pass < 3; pass++) {
+		before = pass == 1 ? line->len : before;
 		uint32_t n = t->kind == T_TUPLE ? t->fields.n : 1;
 		for (uint32_t i = 0; i < n; i++) {
 			const struct type *f = t->kind == T_TUPLE ? t->fields.v[i].type : t;
 			const char *p = (const char *)key + (t->kind == T_TUPLE ? t->fields.v[i].offset : 0);
 			if (pass == 0 ? fold_is_stack(f) : f->kind != order[pass])
 				continue;
-			if (pass)
+			if (pass == 2 && e->blocks == STACKS_DELIMITED && line->len > before)
+				fold_delimited(e, f, p, line);
+			else if (pass)
 				fold_stack(e, f, p, false, line);
 			else
 				fold_part(e, f, p, line);

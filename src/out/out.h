@@ -26,6 +26,8 @@ struct out_frame {
 struct out_env {
 	const struct module *module;  /* names of attach points (T_PROBE), interned strings */
 	bool marks;                   /* folded: frames of the kernel end in _[k], those of JIT compilers in _[j], inlined ones in _[i] */
+	bool no_offsets;              /* in frames */
+	enum stack_form blocks;       /* of maps by stacks */
 	struct film *film;            /* folded: histograms and time series are shown as pictures, not as text; or NULL */
 	struct str trunc_trailer;     /* appended to a string that fills its type without a NUL: ".." */
 	int64_t wall_minus_boot_ns;   /* CLOCK_REALTIME - CLOCK_BOOTTIME */
@@ -110,7 +112,7 @@ struct out_kept {
 	char *text;
 };
 struct out_table {
-	struct str header;             /* the format whose header stands above the next row */
+	const struct event *header;    /* whose header stands above the next row; NULL: none does */
 	VEC(struct out_kept) rows;
 	bool was_screen;
 };
@@ -123,6 +125,21 @@ int out_table_keep(struct out *o, const struct event *ev, const void *payload, u
 void out_table_sort(struct out_table *t); /* the largest key first */
 void out_table_clear(struct out_table *t);
 void out_table_fini(struct out_table *t);
+/* Other formats may show the same header. */
+bool out_same_header(enum out_cell_form form, const struct event *x, const struct event *y);
+
+/* rows.c: which rows of row() are printed, and how. */
+struct out_rows {
+	struct str contains; /* only those with this text in their last column; empty: all */
+	uint64_t max, n;     /* so many are enough, 0: never; how many there were */
+	bool counted;        /* equal ones are printed once, at the end, with their number, the most frequent first */
+	VEC(struct out_counted { char *text; size_t len; uint64_t n; }) kept; /* malloc */
+	uint32_t *index, index_cap;
+};
+/* A row; p NULL: its header, if that is not there yet. True: that was the last one that is wanted. */
+bool out_row(struct out *o, const struct event *ev, const void *p, uint32_t len);
+void out_rows_end(struct out *o);
+void out_rows_fini(struct out_rows *r);
 
 enum out_text_kind { OUT_PRINTF, OUT_TIME, OUT_CAT, OUT_JOIN, OUT_SYSTEM };
 enum out_loss {
@@ -191,6 +208,8 @@ struct out {
 	bool tty;            /* fd is a terminal */
 	enum out_cell_form form; /* of the cells of tables */
 	struct out_table table;
+	struct out_rows rows;
+	bool held;           /* what comes stays in buf: see rows.c */
 	bool quiet;          /* no "Attached N probes" */
 	bool no_warnings;
 	int error; /* -errno of the first failed write; then output is dropped and the session ends (-EPIPE quietly) */

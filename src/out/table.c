@@ -8,6 +8,8 @@
  * printed, and so the columns are as wide as they must be.
  *
  * Width is counted in characters: bytes that do not continue a UTF-8 sequence. What does not print was escaped before.
+ *
+ * A stack is no cell of a line: as text it stands below its row.
  */
 #include "out/value.h"
 
@@ -144,17 +146,23 @@ void out_cells(const struct out_env *e, const struct event *ev, uint32_t arg, co
 
 struct table_layout {
 	struct column col[COLUMNS_MAX];
-	uint32_t n;
+	bool below[COLUMNS_MAX]; /* the line, as text */
+	uint32_t n, n_line;      /* all; those up to the last one of the line */
 };
 
-static void layout_make(struct str fmt, struct table_layout *ret)
+static void layout_make(const struct event *ev, struct table_layout *ret)
 {
 	const char *wrong;
-	uint32_t pos = 0;
-	for (ret->n = 0; ret->n < COLUMNS_MAX && sema_column_next(fmt, &pos, &ret->col[ret->n], &wrong); ret->n++) {
+	uint32_t pos = 0, arg = ev->kind == EV_RANK;
+	ret->n_line = 0;
+	for (ret->n = 0; ret->n < COLUMNS_MAX && sema_column_next(ev->fmt, &pos, &ret->col[ret->n], &wrong); ret->n++) {
 		struct column *c = &ret->col[ret->n];
 		uint32_t w = table_width(c->name.s, c->name.len);
 		c->width = c->width > w ? c->width : w;
+		enum type_kind kind = c->kind == COL_VALUE && arg < ev->args.n ? ev->args.v[arg].type->kind : T_INT;
+		ret->below[ret->n] = kind == T_KSTACK || kind == T_USTACK;
+		ret->n_line = ret->below[ret->n] ? ret->n_line : ret->n + 1;
+		arg += c->n_values;
 	}
 }
 
@@ -163,7 +171,7 @@ static void layout_widen(struct table_layout *l, const char *text, const uint32_
 	for (uint32_t i = 0; i < n && i < l->n; i++) {
 		uint32_t from = i ? end[i - 1] : 0, w = table_width(text + from, end[i] - from);
 		/* The last one, left, needs no width. */
-		if (w > l->col[i].width && (i + 1 < l->n || !l->col[i].left))
+		if (!l->below[i] && w > l->col[i].width && (i + 1 < l->n_line || !l->col[i].left))
 			l->col[i].width = w;
 	}
 }
@@ -172,8 +180,10 @@ static void layout_widen(struct table_layout *l, const char *text, const uint32_
 static void layout_line(const struct table_layout *l, const char *text, const uint32_t *end, struct buf *o)
 {
 	uint32_t at = 0, start = 0;
-	for (uint32_t i = 0; i < l->n; i++) {
+	for (uint32_t i = 0; i < l->n_line; i++) {
 		const struct column *c = &l->col[i];
+		if (l->below[i])
+			continue;
 		uint32_t from = end ? i ? end[i - 1] : 0 : 0;
 		const char *s = end ? text + from : c->name.s;
 		uint32_t n = end ? end[i] - from : c->name.len, w = table_width(s, n), stop, fill = 0;
@@ -185,7 +195,7 @@ static void layout_line(const struct table_layout *l, const char *text, const ui
 			fill = 1;
 		if (!c->left && at + fill + w < stop)
 			fill = stop - w - at;
-		if (n || i + 1 < l->n) { /* no blanks at the end of a line */
+		if (n || i + 1 < l->n_line) { /* no blanks at the end of a line */
 			if (n)
 				buf_pad(o, ' ', (int)fill);
 			else
@@ -196,6 +206,17 @@ static void layout_line(const struct table_layout *l, const char *text, const ui
 		start = stop;
 	}
 	buf_addc(o, '\n');
+	bool any = false;
+	for (uint32_t i = 0; end && i < l->n; i++) {
+		uint32_t from = i ? end[i - 1] : 0;
+		if (!l->below[i])
+			continue;
+		from += from < end[i] && text[from] == '\n';
+		buf_add(o, text + from, end[i] - from);
+		any = true;
+	}
+	if (any)
+		buf_addc(o, '\n');
 }
 
 static void layout_csv(const struct table_layout *l, const char *text, const uint32_t *end, struct buf *o)
@@ -310,29 +331,29 @@ static void table_line(struct out *o, const struct table_layout *l, const char *
 		layout_line(l, text, end, &o->buf);
 }
 
-/* Does the header that these columns want stand above already? Other formats may show the same. */
-static bool table_is_headed(struct out *o, struct str fmt, const struct table_layout *l)
+bool out_same_header(enum out_cell_form form, const struct event *x, const struct event *y)
 {
-	struct out shown = { .form = o->form }, wanted = { .form = o->form };
-	struct table_layout last;
-	if (!o->table.header.s || str_eq(o->table.header, fmt))
-		return o->table.header.s;
-	layout_make(o->table.header, &last);
-	table_line(&shown, &last, NULL, NULL);
-	table_line(&wanted, l, NULL, NULL);
-	bool same = shown.buf.len == wanted.buf.len && !shown.buf.oom && !wanted.buf.oom && !memcmp(shown.buf.s, wanted.buf.s, shown.buf.len);
-	buf_fini(&shown.buf);
-	buf_fini(&wanted.buf);
+	struct out ox = { .form = form }, oy = { .form = form };
+	struct table_layout l;
+	if (str_eq(x->fmt, y->fmt))
+		return true;
+	layout_make(x, &l);
+	table_line(&ox, &l, NULL, NULL);
+	layout_make(y, &l);
+	table_line(&oy, &l, NULL, NULL);
+	bool same = ox.buf.len == oy.buf.len && !ox.buf.oom && !oy.buf.oom && !memcmp(ox.buf.s, oy.buf.s, ox.buf.len);
+	buf_fini(&ox.buf);
+	buf_fini(&oy.buf);
 	return same;
 }
 
 void table_text_row(struct out *o, const struct event *ev, const void *p, uint32_t len)
 {
 	struct table_layout l;
-	layout_make(ev->fmt, &l);
-	if (!table_is_headed(o, ev->fmt, &l))
+	layout_make(ev, &l);
+	if (!o->table.header || !out_same_header(o->form, o->table.header, ev))
 		table_line(o, &l, NULL, NULL);
-	o->table.header = ev->fmt;
+	o->table.header = ev;
 	if (p) {
 		struct out_cells cells = { 0 };
 		out_cells(o->env, ev, 0, p, len, o->form, &cells);
@@ -352,12 +373,12 @@ void table_text(struct out *o, const struct event *header, uint64_t n)
 		header = t->rows.v[0].ev;
 	if (!header)
 		return;
-	layout_make(header->fmt, &l);
+	layout_make(header, &l);
 	for (uint32_t i = 0; i < n; i++)
 		layout_widen(&l, t->rows.v[i].text, t->rows.v[i].end, t->rows.v[i].n);
-	if (o->form != CELL_CSV || !o->table.header.s || !str_eq(o->table.header, header->fmt))
+	if (o->form != CELL_CSV || !o->table.header || !str_eq(o->table.header->fmt, header->fmt))
 		table_line(o, &l, NULL, NULL);
-	o->table.header = header->fmt;
+	o->table.header = header;
 	for (uint32_t i = 0; i < n && !o->error; i++) {
 		if (t->rows.v[i].n == l.n)
 			table_line(o, &l, t->rows.v[i].text, t->rows.v[i].end);
@@ -375,7 +396,7 @@ void table_text_screen(struct out *o)
 	else if (o->table.was_screen)
 		buf_addc(&o->buf, '\n');
 	o->table.was_screen = true;
-	o->table.header = (struct str){ 0 };
+	o->table.header = NULL;
 }
 
 /* -- JSON -- */
@@ -386,7 +407,7 @@ void table_json_row(struct out *o, const struct event *ev, const void *p, uint32
 	struct out_cells cells = { 0 };
 	if (!p)
 		return;
-	layout_make(ev->fmt, &l);
+	layout_make(ev, &l);
 	out_cells(o->env, ev, 0, p, len, CELL_JSON, &cells);
 	buf_adds(&o->buf, "{\"type\": \"row\", \"data\": ");
 	layout_json(&l, cells.text.s ? cells.text.s : "", cells.end, &o->buf);
@@ -404,7 +425,7 @@ void table_json(struct out *o, const struct event *header, uint64_t n)
 	buf_adds(&o->buf, "{\"type\": \"table\", \"data\": [");
 	for (uint32_t i = 0; i < n && !o->error; i++) {
 		const struct out_kept *k = &t->rows.v[i];
-		layout_make(k->ev->fmt, &l);
+		layout_make(k->ev, &l);
 		if (i)
 			buf_adds(&o->buf, ", ");
 		layout_json(&l, k->text, k->end, &o->buf);

@@ -314,10 +314,11 @@ static void val_frame_id(struct val *v, uint32_t pid, uint64_t addr)
 
 static void val_frame_margin(struct val *v, const struct type *t, uint64_t addr)
 {
+	bool block = v->env->blocks != STACKS_MAP;
 	if (t->stack_mode == STACK_PERF)
-		buf_addf(v->o, "\t%llx ", (unsigned long long)addr);
+		buf_addf(v->o, block ? "  %-16llx " : "\t%llx ", (unsigned long long)addr);
 	else
-		buf_adds(v->o, "        ");
+		buf_adds(v->o, block ? "  " : "        ");
 }
 
 static void val_frame_source(struct val *v, const char *file, uint32_t line)
@@ -357,7 +358,8 @@ static void val_frame(struct val *v, const struct type *t, uint32_t pid, uint64_
 	val_frame_margin(v, t, addr);
 	if (known) {
 		val_bytes(v, f.name, strlen(f.name), false);
-		buf_addf(v->o, "+%llu", (unsigned long long)(f.offset + back));
+		if (!e->no_offsets)
+			buf_addf(v->o, "+%llu", (unsigned long long)(f.offset + back));
 		val_frame_source(v, f.file, f.line);
 	} else {
 		buf_addf(v->o, "0x%llx", (unsigned long long)addr);

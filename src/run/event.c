@@ -195,13 +195,13 @@ void event_header(struct session *s)
 	const struct event *one = NULL;
 	for (uint32_t i = 0; i < s->module.events.n; i++) {
 		const struct event *ev = &s->module.events.v[i];
-		if (ev->kind == EV_RANK || ev->kind == EV_SCREEN || (ev->kind == EV_ROW && one && !str_eq(one->fmt, ev->fmt)))
+		if (ev->kind == EV_RANK || ev->kind == EV_SCREEN || (ev->kind == EV_ROW && one && !out_same_header(s->out.form, one, ev)))
 			return;
 		if (ev->kind == EV_ROW)
 			one = ev;
 	}
 	if (one)
-		s->out.ops->row(&s->out, one, NULL, 0);
+		out_row(&s->out, one, NULL, 0);
 }
 
 static void event_time(struct session *s, const struct event *ev)
@@ -246,7 +246,7 @@ int event_handle(void *arg, const void *record, uint32_t size)
 			event_told(s, ev);
 		break;
 	case EV_ROW:
-		s->out.ops->row(&s->out, ev, p, len);
+		s->exiting |= out_row(&s->out, ev, p, len);
 		break;
 	case EV_RANK:
 		event_rank(s, ev, p, len);

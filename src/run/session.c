@@ -82,6 +82,7 @@ static void session_open_output(struct session *s)
 	s->procs = sym_procs_new((struct sym_options){ .demangle = s->sema.config.cpp_demangle, .lines = s->sema.config.show_debug_info });
 	s->out_env = (struct out_env){
 		.module = &s->module, .json = o->json, .marks = o->svg || s->sema.config.stack_marks, .film = o->svg ? o->film : NULL, .trunc_trailer = s->sema.config.str_trunc_trailer, .arg = s, .ksym = stack_ksym,
+		.no_offsets = !s->sema.config.stack_offsets, .blocks = (enum stack_form)s->sema.config.stack_form,
 		.usym = stack_usym, .stack = stack_frames, .frame = stack_frame, .cgroup_path = cgroup_path, .build_id = stack_build_id,
 		.wall_minus_boot_ns = session_clock_delta(CLOCK_REALTIME, CLOCK_BOOTTIME),
 		.wall_minus_tai_ns = session_clock_delta(CLOCK_REALTIME, CLOCK_TAI),
@@ -90,7 +91,8 @@ static void session_open_output(struct session *s)
 	enum out_cell_form form = o->json ? CELL_JSON : o->csv ? CELL_CSV : CELL_TEXT;
 	s->out = (struct out){ .form = form, .tty = isatty(o->out_fd), .ops = o->json ? &out_json_ops : o->csv ? &out_csv_ops : o->folded ? &out_folded_ops : &out_text_ops, .env = &s->out_env, .fd = o->out_fd, .err_fd = o->err_fd,
 			       .buffering = o->buffering == SESSION_NONE ? OUT_BUF_NONE : OUT_BUF_FULL, .quiet = o->quiet,
-			       .no_warnings = o->no_warnings };
+			       .no_warnings = o->no_warnings,
+			       .rows = { .contains = s->sema.config.row_contains, .max = s->sema.config.max_rows, .counted = s->sema.config.count_rows } };
 }
 
 /* The words that programs read from the head of the data map. */
@@ -174,7 +176,9 @@ static void session_announce(struct session *s)
 		return;
 	n = (n > others ? n - others : 0) >> (o->attached_others >> 31);
 	buf_clear(&s->text);
-	buf_addf(&s->text, "%s%u%s", o->attached_before, n, o->attached_after);
+	buf_adds(&s->text, o->attached_before);
+	if (o->attached_after)
+		buf_addf(&s->text, "%u%s", n, o->attached_after);
 	s->out.ops->text(&s->out, OUT_PRINTF, s->text.s, s->text.len);
 }
 
@@ -253,6 +257,7 @@ static void session_finish(struct session *s, bool ran)
 		faults_summary(s);
 		verdict_print(s);
 	} else if (ran && !s->o->dry_run) {
+		out_rows_end(&s->out);
 		if (s->sema.config.print_maps_on_exit || !s->sema.options)
 			s->out.ops->end(&s->out); /* the reference's two lines, also before no maps; a tool's output is its own */
 		if (s->sema.config.print_maps_on_exit)
@@ -395,6 +400,7 @@ static void session_close(struct session *s)
 	probe_debug_free(s->debug);
 	buf_fini(&s->out.buf);
 	out_table_fini(&s->out.table);
+	out_rows_fini(&s->out.rows);
 	buf_fini(&s->text);
 	buf_fini(&s->module_name);
 	buf_fini(&s->kernel_name);

@@ -71,7 +71,7 @@ struct session_options {
 	uint32_t dump;              /* enum session_dump bits */
 	const char *dump_pass;      /* ir:PASS, or NULL */
 	uint64_t without;           /* --no-feature: 1 << enum feature */
-	const char *attached_before, *attached_after; /* what tools say when everything is attached, around the number of places */
+	const char *attached_before, *attached_after; /* what tools say when everything is attached, around the number of places; after NULL: without that */
 	uint32_t attached_others;   /* places that do not count; bit 31: two make one */
 	uint32_t max_cost;          /* --max-cost: per mille of one CPU; 0: no bound */
 };

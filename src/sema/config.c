@@ -6,7 +6,7 @@
 #include "lang/lex.h"
 #include "sema/sema_priv.h"
 
-enum config_type { CFG_U32, CFG_BOOL, CFG_MISSING, CFG_ATTACH, CFG_STACK, CFG_UNWIND, CFG_STR, CFG_LICENSE, CFG_CACHE, CFG_UNSTABLE, CFG_LANGUAGE, CFG_DEPRECATED, CFG_ENV };
+enum config_type { CFG_U32, CFG_BOOL, CFG_MISSING, CFG_ATTACH, CFG_STACK, CFG_FORM, CFG_UNWIND, CFG_STR, CFG_LICENSE, CFG_CACHE, CFG_UNSTABLE, CFG_LANGUAGE, CFG_DEPRECATED, CFG_ENV };
 
 static const struct {
 	const char *key;
@@ -35,6 +35,11 @@ static const struct {
 	{ "unstable_dw_ustack", CFG_UNSTABLE, offsetof(struct sema_config, unstable_dw_ustack) },
 	{ "unstable_import_statement", CFG_UNSTABLE, offsetof(struct sema_config, unstable_import_statement) },
 	{ "stack_marks", CFG_BOOL, offsetof(struct sema_config, stack_marks) },
+	{ "stack_offsets", CFG_BOOL, offsetof(struct sema_config, stack_offsets) },
+	{ "stack_form", CFG_FORM, offsetof(struct sema_config, stack_form) },
+	{ "row_contains", CFG_STR, offsetof(struct sema_config, row_contains) },
+	{ "max_rows", CFG_U32, offsetof(struct sema_config, max_rows) },
+	{ "count_rows", CFG_BOOL, offsetof(struct sema_config, count_rows) },
 	{ "show_debug_info", CFG_BOOL, offsetof(struct sema_config, show_debug_info) },
 	{ "generated", CFG_BOOL, offsetof(struct sema_config, generated) },
 	{ "use_blazesym", CFG_BOOL, offsetof(struct sema_config, use_blazesym) },
@@ -67,7 +72,7 @@ void sema_config_init(struct sema_config *c)
 {
 	*c = (struct sema_config){ .max_map_keys = 4096, .max_strlen = 1024, .max_cat_bytes = 10240, .on_stack_limit = 32,
 				   .max_bpf_progs = 1024, .max_probes = 1024, .log_size = 1000000, .print_maps_on_exit = true,
-				   .cpp_demangle = true, .lazy_symbolication = true, .use_blazesym = true,
+				   .cpp_demangle = true, .lazy_symbolication = true, .use_blazesym = true, .stack_offsets = true,
 				   .unstable_typeinfo = UNSTABLE_ERROR, .unstable_import_statement = UNSTABLE_ERROR, .str_trunc_trailer = { "..", 2 },
 				   .license = { "GPL", 3 } };
 }
@@ -161,6 +166,7 @@ bool sema_config_set(struct sema_config *c, struct diags *d, struct str key, str
 	static const char *const missing[] = { "error", "warn", "ignore" };
 	static const char *const wants[] = { [WANT_AUTO] = "auto", [WANT_KPROBE] = "kprobe", [WANT_MULTI] = "multi", [WANT_FENTRY] = "fentry" };
 	static const char *const unwinds[] = { [UNWIND_AUTO] = "auto", [UNWIND_FP] = "fp", [UNWIND_DWARF] = "dwarf" };
+	static const char *const forms[] = { [STACKS_MAP] = "map", [STACKS_BLOCK] = "block", [STACKS_DELIMITED] = "delimited" };
 	static const char *const bools[] = { "false", "true", "0", "1" };
 	static const char *const caches[] = { "PER_PID", "PER_PROGRAM", "NONE", "0", "1", "false", "true" };
 	char low[64];
@@ -197,6 +203,8 @@ bool sema_config_set(struct sema_config *c, struct diags *d, struct str key, str
 						  "Invalid value for stack_mode: valid values are bpftrace, raw, perf, and build_id.");
 			*(int *)p = sema_stack_mode(value);
 			return true;
+		case CFG_FORM:
+			return config_choice(d, span, key, value, forms, 3, p, "Invalid value for stack_form: valid values are map, block, and delimited.");
 		case CFG_UNWIND:
 			return config_choice(d, span, key, value, unwinds, 3, p, "Invalid value for unwind: valid values are auto, fp, and dwarf.");
 		case CFG_UNSTABLE:

@@ -109,7 +109,11 @@ enum unwind_want { UNWIND_AUTO, UNWIND_FP, UNWIND_DWARF };
 enum unstable { UNSTABLE_WARN, UNSTABLE_ENABLE, UNSTABLE_ERROR };
 struct sema_config { /* config block and environment (reference 6.3) */
 	uint32_t max_map_keys, max_strlen, max_cat_bytes, on_stack_limit, perf_rb_pages, max_bpf_progs, max_probes, log_size;
-	bool print_maps_on_exit, cpp_demangle, lazy_symbolication, show_debug_info, use_blazesym, stack_marks;
+	bool print_maps_on_exit, cpp_demangle, lazy_symbolication, show_debug_info, use_blazesym, stack_marks, stack_offsets;
+	int stack_form;         /* enum stack_form */
+	struct str row_contains; /* see out_rows */
+	uint32_t max_rows;
+	bool count_rows;
 	bool generated; /* by a program: no remarks on its style */
 	bool max_probes_given; /* somebody has thought about it */
 	int missing_probes; /* 0 error, 1 warn, 2 ignore */

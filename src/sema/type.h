@@ -47,6 +47,8 @@ enum clock_mode { CLOCK_MODE_BOOT, CLOCK_MODE_TAI, CLOCK_MODE_SW_TAI };
  * A stack as a value is small: the frames lie once in a map of the program (module.h, MM_STACK), and the value is their id:
  * (hash << STACK_ID_BITS | number of frames), 0 for a stack without frames.
  */
+/* How print() shows a map by stacks: as any map; as blocks of frames; with a line between the kernel's and the program's frames. */
+enum stack_form { STACKS_MAP, STACKS_BLOCK, STACKS_DELIMITED };
 enum stack_mode { STACK_BPFTRACE, STACK_PERF, STACK_RAW, STACK_BUILD_ID };
 enum { STACK_ID_BITS = 11, STACK_MAX = 1024, STACK_DEFAULT = 127 };
 
