@@ -61,6 +61,23 @@ static char *args_next(struct args_walk *w, const char *option)
 	return NULL;
 }
 
+/* --exec CMD...: all words that are left are the command of -c, which splits its text again. */
+static void args_exec(struct args_walk *w, const char *first)
+{
+	struct buf b = { 0 };
+	for (const char *word = first ? first : w->i + 1 < w->n ? w->words[++w->i] : NULL; word;
+	     word = w->i + 1 < w->n ? w->words[++w->i] : NULL) {
+		buf_adds(&b, b.len ? " '" : "'");
+		for (const char *p = word; *p; p++)
+			buf_adds(&b, *p == '\'' ? "'\\''" : (char[]){ *p, '\0' });
+		buf_addc(&b, '\'');
+	}
+	if (!b.len)
+		args_fail(w, "--exec needs a command");
+	args_engine(w, arena_strdup(w->a, "-c"), arena_strdup(w->a, b.s ? b.s : ""));
+	buf_fini(&b);
+}
+
 static void args_long(struct args_walk *w, const char *word)
 {
 	const char *eq = strchr(word, '=');
@@ -90,6 +107,8 @@ static void args_long(struct args_walk *w, const char *word)
 			args_value(w, found, str_of(v));
 	} else if (str_is(name, "help")) {
 		w->to->help = true;
+	} else if (!n && str_is(name, "exec")) {
+		args_exec(w, eq ? eq + 1 : NULL);
 	} else if (w->known('\0', name, &takes)) {
 		args_engine(w, w->words[w->i], takes && !eq ? args_next(w, word) : NULL);
 	} else if (n > 1) {

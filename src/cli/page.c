@@ -113,6 +113,7 @@ static const struct { char letter; const char *name, *value, *help; } page_commo
 	{ 'o', "output", "FILE", "write to this file" },
 	{ 'v', "verbose", "", "say how each probe is attached, and what it cost" },
 	{ '\0', "max-cost", "PCT", "stop when tracing takes more than PCT % of one CPU" },
+	{ '\0', "exec", "CMD...", "run this command, trace nothing else, end with it (the last option)" },
 	{ '\0', "explain", "", "do not run: say what would be attached, and how" },
 	{ 'h', "help", "", "this text" },
 };

@@ -483,6 +483,9 @@ void lower_call_into(struct lower *l, struct node *n, struct place dst)
 	case B_USTACK:
 		lower_stack_into(l, n, dst);
 		break;
+	case B_FULL_PATH:
+		lower_full_path_into(l, n, dst);
+		break;
 	case B_COMM:
 	case B_PATH:
 	case B_CGROUP_PATH:

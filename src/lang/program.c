@@ -113,10 +113,20 @@ static struct node *parse_config(struct parser *p)
 		parse_expect(p, TK_ASSIGN);
 		if (p->tok.kind != TK_STRING && p->tok.kind != TK_INT && p->tok.kind != TK_IDENT)
 			parse_error_here(p, "expected string, int, boolean, or ident");
+		uint32_t lo = p->tok.lo;
 		kv->a = parse_node(p, p->tok.kind == TK_STRING ? N_STRING : p->tok.kind == TK_INT ? N_INT : N_IDENT, p->tok.lo);
 		kv->a->str = p->tok.str;
 		kv->a->ival = (int64_t)p->tok.ival;
 		parse_advance(p);
+		if (kv->a->kind == N_IDENT && p->tok.kind == TK_DOT) { /* opt.name */
+			struct node *of = kv->a;
+			parse_advance(p);
+			kv->a = parse_node(p, N_FIELD, lo);
+			kv->a->a = of;
+			kv->a->str = p->tok.str;
+			parse_expect(p, TK_IDENT);
+			parse_end(p, kv->a);
+		}
 		vec_push(p->lex.arena, &n->list, parse_end(p, kv));
 		if (p->tok.kind != TK_RBRACE)
 			parse_expect(p, TK_SEMI);

@@ -6,7 +6,7 @@
  */
 #include "sema/sema_priv.h"
 
-enum { TASK_COMM = 64 };
+enum { TASK_COMM = 64, PATH_ROOM = 16 };
 
 static bool kernel_probe_is(const struct sema_ctx *c, uint32_t set)
 {
@@ -207,10 +207,23 @@ static struct type *kernel_kfunc_allowed(struct sema_ctx *c, struct node *n)
 	return n->type = sema_basic(c, SB_BOOL);
 }
 
+/* full_path(path [, name]): by walking, so in every probe and without trust */
+static struct type *kernel_full_path(struct sema_ctx *c, struct node *n)
+{
+	struct type *t = sema_arg(c, n, 0), *to = t && t->kind == T_PTR ? t->elem : t;
+	enum addr_space as = !t ? AS_NONE : t->kind == T_PTR ? t->as : (enum addr_space)n->list.v[0]->as;
+	if (t && (to->kind != T_STRUCT || !str_is(to->name, "path") || as == AS_USER || as == AS_CTX))
+		SERR(c, D_ARG_TYPE, n->list.v[0]->span, "full_path", "struct path", type_str(c->a, t));
+	if (n->list.n > 1)
+		call_want_string(c, n, 1);
+	return type_string(c->a, c->s->config.max_strlen < PATH_ROOM ? PATH_ROOM : c->s->config.max_strlen);
+}
+
 struct type *sema_kernel(struct sema_ctx *c, struct node *n)
 {
 	switch (n->builtin) {
 	case B_PATH: return kernel_path(c, n);
+	case B_FULL_PATH: return kernel_full_path(c, n);
 	case B_SOCKET_COOKIE: return kernel_cookie(c, n);
 	case B_OVERRIDE: return kernel_override(c, n);
 	case B_SKBOUTPUT: return kernel_skboutput(c, n);

@@ -30,6 +30,8 @@ static void sema_config(struct sema_ctx *c)
 		for (uint32_t k = 0; n->kind == N_CONFIG && k < n->list.n; k++) {
 			const struct node *kv = n->list.v[k];
 			struct str v = kv->a->str;
+			if (kv->a->kind == N_FIELD && !sema_option_setting(c, kv->a, &v))
+				continue;
 			if (kv->a->kind == N_INT)
 				v = str_of(arena_printf(c->a, "%llu", (unsigned long long)kv->a->ival));
 			sema_config_set(&c->s->config, c->d, kv->str, v, kv->span);
@@ -370,6 +372,7 @@ int sema_run(struct sema_env *env, struct node *program, struct sema *ret)
 	memset(ret, 0, sizeof(*ret));
 	sema_config_init(&ret->config);
 	sema_tables(&c);
+	sema_options(&c);
 	sema_config(&c);
 	env->prov.facts = env->facts;
 	env->prov.diags = env->diags;
@@ -378,7 +381,6 @@ int sema_run(struct sema_env *env, struct node *program, struct sema *ret)
 	env->prov.missing_probes = ret->config.missing_probes;
 	sema_c(&c, program);
 	sema_declare(&c);
-	sema_options(&c);
 	if (env->diags->n_errors == errors)
 		sema_attach(&c);
 	sema_suite_names(&c);
