@@ -38,6 +38,8 @@ static uint32_t stack_map(struct lower *l, enum module_map_kind kind, uint32_t v
 static uint32_t stack_entries(const struct lower *l, uint32_t depth)
 {
 	uint64_t want = 4ull * l->s->config.max_map_keys;
+	if (l->s->config.max_stacks)
+		return l->s->config.max_stacks;
 	if (want < STACK_ENTRIES)
 		want = STACK_ENTRIES;
 	while (want > STACK_FEW && want * depth * 8 > 64u << 20)

@@ -96,6 +96,17 @@ static struct node *parse_c_stmt(struct parser *p)
 	return n;
 }
 
+static struct node *parse_setting(struct parser *p)
+{
+	if (p->tok.kind != TK_STRING && p->tok.kind != TK_INT && p->tok.kind != TK_IDENT)
+		parse_error_here(p, "expected string, int, boolean, or ident");
+	struct node *n = parse_node(p, p->tok.kind == TK_STRING ? N_STRING : p->tok.kind == TK_INT ? N_INT : N_IDENT, p->tok.lo);
+	n->str = p->tok.str;
+	n->ival = (int64_t)p->tok.ival;
+	parse_advance(p);
+	return n;
+}
+
 static struct node *parse_config(struct parser *p)
 {
 	struct node *n = parse_node(p, N_CONFIG, p->tok.lo);
@@ -111,14 +122,9 @@ static struct node *parse_config(struct parser *p)
 		kv->str = p->tok.str;
 		parse_advance(p);
 		parse_expect(p, TK_ASSIGN);
-		if (p->tok.kind != TK_STRING && p->tok.kind != TK_INT && p->tok.kind != TK_IDENT)
-			parse_error_here(p, "expected string, int, boolean, or ident");
 		uint32_t lo = p->tok.lo;
-		kv->a = parse_node(p, p->tok.kind == TK_STRING ? N_STRING : p->tok.kind == TK_INT ? N_INT : N_IDENT, p->tok.lo);
-		kv->a->str = p->tok.str;
-		kv->a->ival = (int64_t)p->tok.ival;
-		parse_advance(p);
-		if (kv->a->kind == N_IDENT && p->tok.kind == TK_DOT) { /* opt.name */
+		kv->a = parse_setting(p);
+		if (kv->a->kind == N_IDENT && p->tok.kind == TK_DOT) { /* opt.name, opt.name ? a : b */
 			struct node *of = kv->a;
 			parse_advance(p);
 			kv->a = parse_node(p, N_FIELD, lo);
@@ -126,6 +132,16 @@ static struct node *parse_config(struct parser *p)
 			kv->a->str = p->tok.str;
 			parse_expect(p, TK_IDENT);
 			parse_end(p, kv->a);
+			if (p->tok.kind == TK_QUESTION) {
+				struct node *cond = kv->a;
+				parse_advance(p);
+				kv->a = parse_node(p, N_TERNARY, lo);
+				kv->a->a = cond;
+				kv->a->b = parse_setting(p);
+				parse_expect(p, TK_COLON);
+				kv->a->c = parse_setting(p);
+				parse_end(p, kv->a);
+			}
 		}
 		vec_push(p->lex.arena, &n->list, parse_end(p, kv));
 		if (p->tok.kind != TK_RBRACE)

@@ -230,6 +230,8 @@ static bool attach_possible(const struct sema_ctx *c, const struct provider *p)
 {
 	struct facts *f = c->env->facts;
 	bool trampoline = p->id == PROV_FENTRY || p->id == PROV_FEXIT, breakpoint = p->id == PROV_KPROBE || p->id == PROV_KRETPROBE;
+	if (f && f->ops->has && p->id == PROV_HARDWARE)
+		return f->ops->has(f, FEAT_PMU);
 	if (!f || !f->ops->has || (!trampoline && !breakpoint))
 		return true;
 	return f->ops->has(f, FEAT_FENTRY) || (breakpoint && (f->ops->has(f, FEAT_KPROBE) || f->ops->has(f, FEAT_KPROBE_MULTI)));

@@ -18,6 +18,7 @@ static const struct {
 	{ "max_cat_bytes", CFG_U32, offsetof(struct sema_config, max_cat_bytes) },
 	{ "on_stack_limit", CFG_U32, offsetof(struct sema_config, on_stack_limit) },
 	{ "perf_rb_pages", CFG_U32, offsetof(struct sema_config, perf_rb_pages) },
+	{ "max_stacks", CFG_U32, offsetof(struct sema_config, max_stacks) },
 	{ "max_bpf_progs", CFG_U32, offsetof(struct sema_config, max_bpf_progs) },
 	{ "max_probes", CFG_U32, offsetof(struct sema_config, max_probes) },
 	{ "log_size", CFG_U32, offsetof(struct sema_config, log_size) },

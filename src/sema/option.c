@@ -255,14 +255,23 @@ bool sema_option_off(struct sema_ctx *c, const struct node *predicate)
 	return c->options.declared && predicate && option_constant(c, predicate, &uses) == 0 && uses;
 }
 
-bool sema_option_setting(struct sema_ctx *c, const struct node *n, struct str *ret)
+bool sema_option_setting(struct sema_ctx *c, const struct node **pn, struct str *ret)
 {
+	const struct node *n = (*pn)->kind == N_TERNARY ? (*pn)->a : *pn;
+	*ret = n->str;
+	if (n->kind != N_FIELD)
+		return true;
 	const struct option_decl *o = n->a->kind == N_IDENT && str_is(n->a->str, "opt") ? option_find(&c->options, n->str) : NULL;
 	if (!o || o->by_getopt || !sema_option_text(c, n->str, ret)) {
 		diag_add(c->d, D_OPTION, n->span, "a setting's value is a literal, or an option of the script that is no list: opt.name");
 		return false;
 	}
-	return option_given(c, o) || o->def.len;
+	if ((*pn)->kind == N_TERNARY) {
+		*pn = option_value(c, o).num || ((o->type == OPTION_STRING || o->type == OPTION_CGROUP) && ret->len) ? (*pn)->b : (*pn)->c;
+		*ret = (*pn)->str;
+		return true;
+	}
+	return o->type == OPTION_FLAG || option_given(c, o) || o->def.len;
 }
 
 bool sema_option_text(struct sema_ctx *c, struct str name, struct str *ret)

@@ -29,11 +29,12 @@ static void sema_config(struct sema_ctx *c)
 		const struct node *n = c->program->list.v[i];
 		for (uint32_t k = 0; n->kind == N_CONFIG && k < n->list.n; k++) {
 			const struct node *kv = n->list.v[k];
-			struct str v = kv->a->str;
-			if (kv->a->kind == N_FIELD && !sema_option_setting(c, kv->a, &v))
+			const struct node *x = kv->a;
+			struct str v;
+			if (!sema_option_setting(c, &x, &v))
 				continue;
-			if (kv->a->kind == N_INT)
-				v = str_of(arena_printf(c->a, "%llu", (unsigned long long)kv->a->ival));
+			if (x->kind == N_INT)
+				v = str_of(arena_printf(c->a, "%llu", (unsigned long long)x->ival));
 			sema_config_set(&c->s->config, c->d, kv->str, v, kv->span);
 		}
 	}

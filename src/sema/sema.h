@@ -109,6 +109,7 @@ enum unwind_want { UNWIND_AUTO, UNWIND_FP, UNWIND_DWARF };
 enum unstable { UNSTABLE_WARN, UNSTABLE_ENABLE, UNSTABLE_ERROR };
 struct sema_config { /* config block and environment (reference 6.3) */
 	uint32_t max_map_keys, max_strlen, max_cat_bytes, on_stack_limit, perf_rb_pages, max_bpf_progs, max_probes, log_size;
+	uint32_t max_stacks; /* 0: by max_map_keys */
 	bool print_maps_on_exit, cpp_demangle, lazy_symbolication, show_debug_info, use_blazesym, stack_marks, stack_offsets;
 	int stack_form;         /* enum stack_form */
 	struct str row_contains; /* see out_rows */

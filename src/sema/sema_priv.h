@@ -100,7 +100,8 @@ void sema_options(struct sema_ctx *c);                  /* the options blocks, a
 bool sema_option(struct sema_ctx *c, struct node **pn); /* opt.x, only(opt.x, v), given(opt.x): true: nothing is left to resolve */
 bool sema_option_decides(struct sema_ctx *c, struct node **pn); /* an if, a ?: by the options alone: *pn is what is left of it */
 bool sema_option_off(struct sema_ctx *c, const struct node *predicate); /* false by the options alone */
-bool sema_option_setting(struct sema_ctx *c, const struct node *n, struct str *ret); /* KEY = opt.x in config; false: it stays as it is */
+/* The value of a setting in config, which may be opt.x, or decided by it (then *pn is what is left). False: it stays as it is. */
+bool sema_option_setting(struct sema_ctx *c, const struct node **pn, struct str *ret);
 bool sema_option_text(struct sema_ctx *c, struct str name, struct str *ret); /* ${name} */
 void sema_getopt_check(struct sema_ctx *c); /* comptime.c: unknown options; after inference */
 struct type *sema_expr(struct sema_ctx *c, struct node **pn); /* infer.c */
