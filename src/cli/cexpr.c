@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "cli/spec.h"
+#include "out/out.h"
 
 enum { DEPTH_MAX = 64 };
 
@@ -182,16 +183,40 @@ static const struct { const char *name; int64_t value; } constants[] = {
 	{ "O_DIRECTORY", 0200000 }, { "O_CLOEXEC", 02000000 }, { "S_IFMT", 0170000 }, { "S_IFDIR", 0040000 }, { "S_IFREG", 0100000 },
 	{ "S_IFLNK", 0120000 }, { "PF_EXITING", 4 }, { "PF_KTHREAD", 0x200000 }, { "PAGE_SIZE", 4096 }, { "EPERM", 1 }, { "ENOENT", 2 }, { "EINTR", 4 },
 	{ "EIO", 5 }, { "EAGAIN", 11 }, { "ENOMEM", 12 }, { "EACCES", 13 }, { "EFAULT", 14 }, { "EBUSY", 16 }, { "EEXIST", 17 }, { "EINVAL", 22 },
+	{ "ESRCH", 3 }, { "ENXIO", 6 }, { "EBADF", 9 }, { "ECHILD", 10 }, { "ENOTDIR", 20 }, { "EISDIR", 21 }, { "EMFILE", 24 }, { "ENOSPC", 28 },
+	{ "EPIPE", 32 }, { "ENOSYS", 38 }, { "ETIMEDOUT", 110 }, { "ECONNREFUSED", 111 }, { "EINPROGRESS", 115 }, { "ERESTARTSYS", 512 },
+	{ "O_SYNC", 04010000 }, { "O_DSYNC", 010000 }, { "O_NOFOLLOW", 0400000 }, { "O_NOATIME", 01000000 }, { "O_PATH", 010000000 },
+	{ "S_IFSOCK", 0140000 }, { "S_IFCHR", 0020000 }, { "S_IFBLK", 0060000 }, { "S_IFIFO", 0010000 }, { "AT_FDCWD", -100 },
+	{ "MAP_SHARED", 1 }, { "MAP_PRIVATE", 2 }, { "MAP_FIXED", 16 }, { "MAP_ANONYMOUS", 32 }, { "CLONE_VM", 0x100 }, { "CLONE_FS", 0x200 },
+	{ "CLONE_FILES", 0x400 }, { "CLONE_THREAD", 0x10000 }, { "CLONE_NEWNS", 0x20000 }, { "CLONE_NEWUSER", 0x10000000 },
+	{ "CLONE_NEWPID", 0x20000000 }, { "CLONE_NEWNET", 0x40000000 }, { "SIGHUP", 1 }, { "SIGINT", 2 }, { "SIGABRT", 6 }, { "SIGPIPE", 13 },
+	{ "SIGUSR1", 10 }, { "SIGUSR2", 12 }, { "SIGSTOP", 19 }, { "EOF", -1 },
 	{ "PROT_READ", 1 }, { "PROT_WRITE", 2 }, { "PROT_EXEC", 4 }, { "SIGKILL", 9 }, { "SIGTERM", 15 }, { "SIGSEGV", 11 }, { "SIGCHLD", 17 },
 };
 
+static bool has_word(struct str s, const char *word)
+{
+	for (uint32_t i = 0; i < s.len;) {
+		struct str w = word_at(s, i);
+		if (str_is(w, word))
+			return true;
+		i += w.len ? w.len : 1;
+	}
+	return false;
+}
+
+/* A parameter as its declaration says; what the kernel has from a program (__user) is read there. */
 static const char *param_text(struct cexpr *c, uint32_t i, struct str type)
 {
 	const struct spec *s = c->spec;
-	const char *value = s->syscall && s->kind == SPEC_ENTRY && i < s->syscall_args.n ? arena_printf(c->arena, "args.%s", s->syscall_args.v[i])
-											  : arena_printf(c->arena, "arg%u", i);
-	const char *cast = cexpr_is_string(type) ? NULL : cexpr_type(c->arena, type);
-	return cast ? arena_printf(c->arena, "((%s)%s)", cast, value) : value;
+	if (s->syscall && (s->kind == SPEC_ENTRY || c->at_entry)) { /* has its type and is known to be a program's */
+		const char *cast = cexpr_is_string(type) ? NULL : cexpr_type(c->arena, type);
+		const char *field = arena_printf(c->arena, "args.%s", s->syscall_args.v[i]);
+		return cast ? arena_printf(c->arena, "((%s)%s)", cast, field) : field;
+	}
+	const char *cast = cexpr_type(c->arena, type);
+	const char *value = arena_printf(c->arena, cast ? "((%2$s)arg%1$u)" : "arg%1$u", i, cast);
+	return !s->lib.len && s->kind <= SPEC_RETURN && has_word(type, "__user") ? arena_printf(c->arena, "uptr(%s)", value) : value;
 }
 
 static bool is_shout(struct str w)
@@ -227,17 +252,24 @@ static const char *name_text(struct cexpr *c, struct str w)
 		if (str_eq(w, s->params.v[i].name)) {
 			if (s->kind == SPEC_RETURN && !c->at_entry)
 				return fail(c, "parameters are gone when the function returns", w);
+			if (s->syscall && i >= s->syscall_args.n)
+				return fail(c, "the system call has no such argument", w);
 			return param_text(c, i, s->params.v[i].type);
 		}
 	if (w.len == 4 && !memcmp(w.s, "arg", 3) && w.s[3] >= '1' && w.s[3] <= '9') {
 		uint32_t n = (uint32_t)(w.s[3] - '1');
 		if (s->syscall && n >= s->syscall_args.n)
 			return fail(c, "the system call has no such argument", w);
+		if (s->kind == SPEC_RETURN && !c->at_entry)
+			return fail(c, "arguments are gone when the function returns", w);
 		return param_text(c, n, STR(""));
 	}
 	for (size_t i = 0; i < sizeof(constants) / sizeof(*constants); i++)
 		if (str_is(w, constants[i].name))
 			return arena_printf(c->arena, "%lld", (long long)constants[i].value);
+	uint64_t bits;
+	if (out_gfp_bits(w, &bits))
+		return arena_printf(c->arena, "%llu", (unsigned long long)bits);
 	if (is_shout(w) || s->kind > SPEC_RETURN || str_is(w, "args"))
 		return arena_strndup(c->arena, w.s, w.len); /* an enumerator */
 	return arena_printf(c->arena, "args.%.*s", STR_FMT(w)); /* a parameter that type or debug information names */
@@ -338,6 +370,16 @@ static const char *call_text(struct cexpr *c, struct str name, struct str args)
 		const char *e = cexpr_text(c, p.v.v[0]);
 		return e ? arena_printf(c->arena, "bswap((uint%d)%s)", is16 ? 16 : 32, e) : NULL;
 	}
+	static const struct { const char *name; unsigned bits; } modes[] = {
+		{ "S_ISREG", 0100000 }, { "S_ISDIR", 0040000 }, { "S_ISLNK", 0120000 }, { "S_ISCHR", 0020000 }, { "S_ISBLK", 0060000 },
+		{ "S_ISFIFO", 0010000 }, { "S_ISSOCK", 0140000 },
+	};
+	for (size_t i = 0; i < sizeof(modes) / sizeof(*modes) && p.v.n == 1; i++) {
+		if (!str_is(name, modes[i].name))
+			continue;
+		const char *e = cexpr_text(c, p.v.v[0]);
+		return e ? arena_printf(c->arena, "((%s & 61440) == %u)", e, modes[i].bits) : NULL;
+	}
 	struct buf b = { 0 };
 	buf_addf(&b, "%.*s(", STR_FMT(name)); /* a function of our language */
 	for (uint32_t i = 0; i < p.v.n && args.len; i++) {
@@ -374,6 +416,24 @@ static uint32_t closing(struct str e, uint32_t open)
 	return e.len;
 }
 
+/* Members that are macros in the kernel's headers: of a struct sock, and of a struct inet_sock. */
+static const char *member_text(struct cexpr *c, struct str w)
+{
+	static const char *const common[] = {
+		"family", "state", "num", "dport", "daddr", "rcv_saddr", "addrpair", "portpair", "hash", "reuse", "reuseport", "ipv6only", "bound_dev_if",
+		"prot", "net", "net_refcnt", "v6_daddr", "v6_rcv_saddr", "cookie", "incoming_cpu", "flags", "refcnt", "node", "bind_node",
+	};
+	static const char *const inet[] = { "num", "dport", "daddr", "rcv_saddr" };
+	bool sk = w.len > 3 && !memcmp(w.s, "sk_", 3), in = w.len > 5 && !memcmp(w.s, "inet_", 5);
+	for (size_t i = 0; sk && i < sizeof(common) / sizeof(*common); i++)
+		if (str_is((struct str){ w.s + 3, w.len - 3 }, common[i]))
+			return arena_printf(c->arena, "__sk_common.skc_%s", common[i]);
+	for (size_t i = 0; in && i < sizeof(inet) / sizeof(*inet); i++)
+		if (str_is((struct str){ w.s + 5, w.len - 5 }, inet[i]))
+			return arena_printf(c->arena, "sk.__sk_common.skc_%s", inet[i]);
+	return arena_strndup(c->arena, w.s, w.len);
+}
+
 static bool walk_word(struct cexpr *c, struct out_text *o, bool member)
 {
 	struct str e = o->e, w = word_at(e, o->at);
@@ -381,7 +441,7 @@ static bool walk_word(struct cexpr *c, struct out_text *o, bool member)
 	while (after < e.len && e.s[after] == ' ')
 		after++;
 	if (member) {
-		buf_add(&o->b, w.s, w.len);
+		buf_adds(&o->b, member_text(c, w));
 		o->at += w.len;
 		return true;
 	}
@@ -427,6 +487,26 @@ static bool walk_number(struct out_text *o)
 	return true;
 }
 
+/* What stands between single quotes; -1: not one character. */
+static int character(struct str s)
+{
+	static const char names[] = "ntr0abfv\\'\"", values[] = "\n\t\r\0\a\b\f\v\\'\"";
+	char digits[4] = "", *end;
+	if (s.len == 1 && *s.s != '\\')
+		return (unsigned char)*s.s;
+	if (s.len < 2 || *s.s != '\\')
+		return -1;
+	for (size_t i = 0; s.len == 2 && i < sizeof(names) - 1; i++)
+		if (s.s[1] == names[i])
+			return values[i];
+	bool hex = s.s[1] == 'x';
+	if (s.len - 1 - hex > 3 || s.len - 1 - hex == 0)
+		return -1;
+	memcpy(digits, s.s + 1 + hex, s.len - 1 - hex);
+	long v = strtol(digits, &end, hex ? 16 : 8);
+	return *end || v < 0 || v > 255 ? -1 : (int)v;
+}
+
 const char *cexpr_text(struct cexpr *c, struct str e)
 {
 	struct out_text o = { .e = spec_trim(e) };
@@ -454,10 +534,11 @@ const char *cexpr_text(struct cexpr *c, struct str e)
 				fine = fail(c, "this quote is not closed", (struct str){ o.e.s + o.at, 1 }) != NULL;
 				break;
 			}
-			if (ch == '\'' && end == o.at + 2)
-				buf_addf(&o.b, "%d", o.e.s[o.at + 1]);
-			else if (ch == '\'')
+			int value = ch == '\'' ? character((struct str){ o.e.s + o.at + 1, end - o.at - 1 }) : 0;
+			if (value < 0)
 				fine = fail(c, "write this character as a number", (struct str){ o.e.s + o.at, 1 }) != NULL;
+			else if (ch == '\'')
+				buf_addf(&o.b, "%d", value);
 			else
 				buf_add(&o.b, o.e.s + o.at, end + 1 - o.at);
 			o.at = end + 1;

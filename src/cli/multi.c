@@ -5,6 +5,7 @@
  * prints the program, which runs by itself like any script.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/multi.h"
@@ -52,8 +53,8 @@ static void multi_mark(struct buf *b, const char *spec, const char *at)
 bool multi_fail(struct multi *m, const char *spec, const char *at, const char *why)
 {
 	struct buf b = { 0 };
-	buf_adds(&b, why);
-	if (at && spec && at >= spec && at <= spec + strlen(spec)) {
+	buf_add_safe(&b, why, strlen(why), false);
+	if (at && spec && *spec && at >= spec && at <= spec + strlen(spec)) {
 		multi_mark(&b, spec, at);
 	} else if (spec && *spec) {
 		buf_adds(&b, ": ");
@@ -140,8 +141,16 @@ static bool trace_message(struct multi *m, const struct spec *s, const char *tex
 	}
 	if (fine && n < s->exprs.n)
 		fine = multi_fail(m, text, s->exprs.v[n].s, "there are more expressions than the format has conversions");
-	if (fine)
-		buf_addf(&m->text, ",\n\t    \"-:%%(%s)\"%s", fmt.s ? fmt.s : "", values.s ? values.s : "");
+	if (fine && !values.len) { /* a text without values is a value */
+		buf_adds(&m->text, ",\n\t    \"-:%s\", \"");
+		for (const char *p = fmt.s ? fmt.s : ""; *p; p++) {
+			buf_addc(&m->text, *p);
+			p += *p == '%';
+		}
+		buf_addc(&m->text, '"');
+	} else if (fine) {
+		buf_addf(&m->text, ",\n\t    \"-:%%(%s)\"%s", fmt.s, values.s);
+	}
 	buf_fini(&fmt);
 	buf_fini(&values);
 	return fine;
@@ -434,42 +443,61 @@ static const struct multi_tool {
 	{ "funcinterval", funcinterval_program },
 };
 
-int multi_translate(struct opt *o, const struct args *args)
+static const struct multi_tool *multi_tool(const struct opt *o)
 {
-	struct multi m = { .a = o->arena, .o = o, .args = args, .r = { .arena = o->arena } };
-	const char generated[] = "generated = true", *found;
-	const struct multi_tool *t = NULL;
 	for (size_t i = 0; o->tool && i < sizeof(multi_tools) / sizeof(*multi_tools); i++)
 		if (!strcmp(o->tool->name, multi_tools[i].name))
-			t = &multi_tools[i];
-	if (!t)
-		return 0;
-	const char *header;
-	for (uint32_t i = 0; (header = multi_value(&m, "include", i)); i++)
-		vec_push(o->arena, &o->includes, header);
+			return &multi_tools[i];
+	return NULL;
+}
+
+const char *multi_write(struct opt *o, const struct args *args, struct buf *ret)
+{
+	static const char generated[] = "generated = true";
+	struct multi m = { .a = o->arena, .o = o, .args = args, .r = { .arena = o->arena } };
+	const struct multi_tool *t = multi_tool(o);
+	const char *header, *found;
 	m.r.pid = (int)multi_number(&m, "pid", 0);
-	if (!t->program(&m)) {
-		fprintf(stderr, "ERROR: %s: %s\n", t->name, m.r.error ? m.r.error : "it cannot be translated");
-		buf_fini(&m.text);
-		buf_fini(&m.config);
-		return 1;
+	for (uint32_t i = 0; (header = multi_value(&m, "include", i)); i++) {
+		char *path = *header == '.' || *header == '/' ? realpath(header, NULL) : NULL;
+		if (path)
+			buf_addf(ret, "#include \"%s\"\n", path);
+		else if (*header == '.' || *header == '/')
+			vec_push(o->arena, &o->includes, header); /* for its message */
+		else
+			buf_addf(ret, "#include <%s>\n", header);
+		free(path);
 	}
-	struct buf all = { 0 };
-	const char *head = arena_strndup(o->arena, o->text.s, o->text.len);
-	found = strstr(head, generated);
-	found = found ? found + strlen(generated) : head + o->text.len;
-	buf_add(&all, head, (size_t)(found - head));
-	buf_add(&all, m.config.s, m.config.len);
-	buf_adds(&all, found);
-	buf_add(&all, m.text.s, m.text.len);
-	bool shown = multi_value(&m, "source", 0);
-	if (shown || multi_value(&m, "debug", 0) || (strcmp(t->name, "stackcount") && multi_value(&m, "verbose", 0)))
-		fwrite(all.s, 1, all.len, shown ? stdout : stderr);
-	if (shown)
-		o->mode = MODE_DONE;
-	o->text = (struct str){ arena_strndup(o->arena, all.s, all.len), (uint32_t)all.len };
-	buf_fini(&all);
+	bool fine = t->program(&m);
+	if (fine) {
+		const char *head = arena_strndup(o->arena, o->text.s, o->text.len);
+		found = strstr(head, generated);
+		found = found ? found + strlen(generated) : head + o->text.len;
+		buf_add(ret, head, (size_t)(found - head));
+		buf_add(ret, m.config.s, m.config.len);
+		buf_adds(ret, found);
+		buf_add(ret, m.text.s, m.text.len);
+	}
 	buf_fini(&m.text);
 	buf_fini(&m.config);
-	return 0;
+	return fine ? NULL : m.r.error ? m.r.error : "it cannot be translated";
+}
+
+int multi_translate(struct opt *o, const struct args *args)
+{
+	struct multi m = { .a = o->arena, .o = o, .args = args };
+	struct buf all = { 0 };
+	if (!multi_tool(o))
+		return 0;
+	const char *wrong = multi_write(o, args, &all), *name = o->tool->name;
+	bool shown = multi_value(&m, "source", 0);
+	if (wrong)
+		fprintf(stderr, "ERROR: %s: %s\n", name, wrong);
+	else if (shown || multi_value(&m, "debug", 0) || (strcmp(name, "stackcount") && multi_value(&m, "verbose", 0)))
+		fwrite(all.s, 1, all.len, shown ? stdout : stderr);
+	if (shown && !wrong)
+		o->mode = MODE_DONE;
+	o->text = (struct str){ arena_strndup(o->arena, all.s ? all.s : "", all.len), (uint32_t)all.len };
+	buf_fini(&all);
+	return wrong != NULL;
 }

@@ -149,9 +149,9 @@ bool funclatency_program(struct multi *m)
 	took = arena_printf(m->a, "@took%s = hist(units($ns));\n\t%%s@total = sum($ns);\n\t%%s@count = count();\n", key);
 	if (level) {
 		buf_addf(&m->text,
-			 "\n%s /wanted()/ {\n\tlet $depth = @depth[tid];\n\tif ($depth < %u) { @start[tid, $depth] = nsecs; }\n\t@depth[tid] = $depth + 1;\n}\n"
-			 "%s /has_key(@depth, tid)/ {\n\tlet $depth = @depth[tid] - 1;\n\tif (has_key(@start, (tid, $depth))) {\n"
-			 "\t\tlet $ns = nsecs - @start[tid, $depth];\n\t\t", in, level, out);
+			 "\n%s /wanted()/ {\n\tlet $depth = (uint64)@depth[tid];\n\tif ($depth < %u) { @start[tid, $depth] = nsecs; }\n\t@depth[tid] = $depth + 1;\n}\n"
+			 "%s /has_key(@depth, tid)/ {\n\tlet $depth = (uint64)@depth[tid] - 1;\n\tif (has_key(@start, (tid, $depth))) {\n"
+			 "\t\tlet $ns = nsecs - (uint64)@start[tid, $depth];\n\t\t", in, level, out);
 		buf_addf(&m->text, took, "\t", "\t");
 		buf_adds(&m->text, "\t\tdelete(@start, (tid, $depth));\n\t}\n\tif ($depth > 0) { @depth[tid] = $depth; } else { delete(@depth, tid); }\n}\n");
 	} else {

@@ -50,6 +50,8 @@ int cmd_fmt(int argc, char **argv);
 struct args;
 int tplist_run(struct opt *o, const struct args *args);      /* tplist.c */
 int multi_translate(struct opt *o, const struct args *args); /* multi.c: the program of a multi-tool; 0, or a status */
+/* That program; NULL, or what is wrong (arena). */
+const char *multi_write(struct opt *o, const struct args *args, struct buf *ret);
 int cmd_heat(int argc, char **argv);  /* cmd_heat.c */
 int cmd_help(int argc, char **argv);  /* cmd_tool.c */
 int cmd_cat(int argc, char **argv);

@@ -179,7 +179,7 @@ static bool spec_location(struct spec_reader *r, struct str text, struct spec *s
 		struct str kind = p.v.v[0];
 		s->kind = str_is(kind, "r") ? SPEC_RETURN : str_is(kind, "t") ? SPEC_TRACEPOINT : str_is(kind, "u") ? SPEC_USDT : SPEC_ENTRY;
 		if (kind.len && !str_is(kind, "p") && s->kind == SPEC_ENTRY)
-			return spec_fail(r, kind.s, arena_printf(r->arena, "a probe is of type p, r, t or u, not \"%.*s\"", STR_FMT(kind)));
+			return spec_fail(r, kind.s, "a probe is of type p, r, t or u");
 		from = 1;
 	}
 	s->func = p.v.v[n - 1];

@@ -4,6 +4,7 @@
  * table is matched greedily from the top, in the order in which the kernel itself prints them, so that both agree. The
  * numbers of the bits are those of kernel 6.x; a bit without a name is left over and printed in hex.
  */
+#include "out/out.h"
 #include "out/value.h"
 
 enum { /* bits */
@@ -84,6 +85,16 @@ static const struct {
 	{ SKIP_KASAN, "__GFP_SKIP_KASAN" },
 	{ NO_OBJ_EXT, "__GFP_NO_OBJ_EXT" },
 };
+
+bool out_gfp_bits(struct str name, uint64_t *ret)
+{
+	for (size_t i = 0; i < sizeof(gfp_names) / sizeof(gfp_names[0]); i++)
+		if (str_is(name, gfp_names[i].name)) {
+			*ret = gfp_names[i].bits;
+			return true;
+		}
+	return false;
+}
 
 void val_gfp(uint64_t flags, struct buf *ret)
 {

@@ -55,6 +55,8 @@ void out_value_json(const struct out_env *e, const struct type *t, const void *p
 /* The text of a map key: outer parentheses of a tuple stripped. */
 void out_key_text(const struct out_env *e, const struct type *t, const void *p, struct buf *ret);
 
+/* gfp.c: the bits that a name of allocation flags stands for, "GFP_ATOMIC". */
+bool out_gfp_bits(struct str name, uint64_t *ret);
 /* format.c: printf. The arguments of one record (payload of len bytes) by ev->fmt; reference 4.3. Escapes of the
  * script's format string are already resolved; they pass unchanged. */
 void out_format(const struct out_env *e, const struct event *ev, const void *payload, uint32_t len, struct buf *ret);
