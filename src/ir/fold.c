@@ -140,6 +140,8 @@ struct fold {
 	struct func *f;
 	ref *repl; /* value -> the equal one that takes its place */
 	uint32_t n_repl;
+	bool *compared; /* values that some comparison looks at: the verifier may know bounds of them */
+	uint32_t n_compared;
 	uint32_t blk, pos; /* the instruction being looked at */
 };
 
@@ -162,7 +164,8 @@ static ref fold_const(struct fold *s, int64_t v)
 	return r;
 }
 
-/* (x op c1) op c: one operation with one constant */
+/* (x op c1) op c: one operation with one constant. Not where a bound of `x op c1` has been tested, which says nothing of x to the
+ * verifier. */
 static bool fold_chain(struct fold *s, ref r, int64_t c)
 {
 	struct func *f = s->f;
@@ -170,6 +173,8 @@ static bool fold_chain(struct fold *s, ref r, int64_t c)
 	const struct ins *x = fold_def(f, i->a[0]);
 	int64_t c1;
 	if (x->op != i->op || x->n != 2 || !fold_is_const(f, x->a[1], &c1))
+		return false;
+	if (i->op == OP_ADD && i->a[0] < s->n_compared && s->compared[i->a[0]])
 		return false;
 	int64_t sum = i->op == OP_AND ? (c1 & c) : (int64_t)((uint64_t)c1 + (uint64_t)c);
 	ref inner = x->a[0], k = fold_const(s, sum);
@@ -390,6 +395,24 @@ static bool fold_one(struct fold *s, ref r, ref *ret_same)
 	}
 }
 
+static void fold_find_compared(struct fold *s)
+{
+	const struct func *f = s->f;
+	if (s->n_compared < f->ins.n) {
+		s->n_compared = f->ins.n;
+		s->compared = arena_array(f->arena, bool, s->n_compared);
+	}
+	memset(s->compared, 0, s->n_compared * sizeof(bool));
+	for (uint32_t k = 0; k < f->order.n; k++) {
+		const struct block *b = &f->blocks.v[f->order.v[k]];
+		for (uint32_t j = 0; j < b->ins.n; j++) {
+			const struct ins *i = &f->ins.v[b->ins.v[j]];
+			for (unsigned q = 0; q < i->n && fold_is_compare(i->op); q++)
+				s->compared[i->a[q]] = true;
+		}
+	}
+}
+
 void pass_fold(struct pass_ctx *c)
 {
 	struct func *f = c->f;
@@ -397,6 +420,7 @@ void pass_fold(struct pass_ctx *c)
 	struct fold s = { .f = f, .n_repl = f->ins.n, .repl = arena_array(f->arena, ref, f->ins.n) };
 	for (int round = 0; round < 8; round++) {
 		bool changed = false, replaced = false;
+		fold_find_compared(&s);
 		for (uint32_t k = 0; k < f->order.n; k++) {
 			s.blk = f->order.v[k];
 			for (s.pos = 0; s.pos < f->blocks.v[s.blk].ins.n; s.pos++) {
