@@ -54,8 +54,13 @@ static uint32_t attach_split(struct sema_ctx *c, struct str raw, struct str *par
 			for (i++; i < raw.len && raw.s[i] >= '0' && raw.s[i] <= '9'; i++)
 				v = v * 10 + (uint32_t)(raw.s[i] - '0');
 			i--;
-			if (v <= c->env->params.n)
-				cur = attach_put(c, cur, &len, c->env->params.v[v - 1], raw.len);
+			struct str t = v <= c->env->params.n ? c->env->params.v[v - 1] : (struct str){ "", 0 };
+			for (const char *colon; n < room && (colon = memchr(t.s, ':', t.len)); t = (struct str){ colon + 1, t.len - (uint32_t)(colon + 1 - t.s) }) {
+				cur = attach_put(c, cur, &len, (struct str){ t.s, (uint32_t)(colon - t.s) }, raw.len);
+				parts[n++] = (struct str){ arena_strndup(c->a, cur, len), len };
+				len = 0;
+			}
+			cur = attach_put(c, cur, &len, t, raw.len);
 		} else if (ch == '$' && i + 1 < raw.len && raw.s[i + 1] == '{' && memchr(raw.s + i, '}', raw.len - i)) {
 			uint32_t end = (uint32_t)((const char *)memchr(raw.s + i, '}', raw.len - i) - raw.s);
 			struct str name = { raw.s + i + 2, end - i - 2 }, t = { "", 0 };
@@ -69,6 +74,24 @@ static uint32_t attach_split(struct sema_ctx *c, struct str raw, struct str *par
 		}
 	}
 	return n;
+}
+
+/* A `$` outside quotes is a parameter. False: it is none; reported. */
+static bool attach_params(struct sema_ctx *c, const struct node *at)
+{
+	bool quoted = false;
+	for (uint32_t i = 0; i < at->str.len; i++) {
+		char ch = at->str.s[i], next = i + 1 < at->str.len ? at->str.s[i + 1] : ':';
+		if (ch == '\\' && quoted)
+			i++;
+		else if (ch == '"')
+			quoted = !quoted;
+		else if (ch == '$' && !quoted && next != '{' && !(next >= '1' && next <= '9')) {
+			diag_add(c->d, D_PARAM_TRAILING, at->span, next, next);
+			return false;
+		}
+	}
+	return true;
 }
 
 /* -- what a body looks at -- */
@@ -423,7 +446,7 @@ static void attach_probe(struct sema_ctx *c, struct node *probe, uint32_t index)
 	bool optional = false;
 	for (uint32_t i = 0; i < probe->list.n; i++) {
 		optional |= str_starts(probe->list.v[i]->str, "?");
-		if (!attach_pattern(c, &j, probe->list.v[i]))
+		if (attach_params(c, probe->list.v[i]) && !attach_pattern(c, &j, probe->list.v[i]))
 			attach_at(c, &j, probe->list.v[i]);
 	}
 	if (c->s->attaches.n == before && c->d->n_errors == errors && c->s->config.missing_probes == 1 && !optional && probe->list.n)

@@ -139,6 +139,17 @@ struct type *sema_arg_int(struct sema_ctx *c, struct node *n, uint32_t i)
 	return w;
 }
 
+/* A parameter that is a number, where a text is wanted. */
+void sema_hint_param(struct sema_ctx *c, const struct node *x)
+{
+	const struct source *src;
+	uint32_t line, col;
+	if (!c->final || !x->param || !diag_locate(c->d, x->span.lo, &src, &line, &col))
+		return;
+	struct str word = { src->text.s + (x->span.lo - src->base), x->span.hi - x->span.lo };
+	diag_hint(c->d, "Use str(%.*s) to treat %.*s as a string", STR_FMT(word), STR_FMT(word));
+}
+
 bool sema_arg_literal(struct sema_ctx *c, struct node *n, uint32_t i, enum node_kind kind)
 {
 	struct type *t = sema_arg(c, n, i);
@@ -148,12 +159,8 @@ bool sema_arg_literal(struct sema_ctx *c, struct node *n, uint32_t i, enum node_
 	if (!t)
 		return false;
 	SERR(c, D_ARG_LITERAL, x->span, call_name(n), kind == N_STRING ? "string" : "int", sema_base_name(t));
-	const struct source *src;
-	uint32_t line, col;
-	if (c->final && kind == N_STRING && x->param && diag_locate(c->d, x->span.lo, &src, &line, &col)) {
-		struct str word = { src->text.s + (x->span.lo - src->base), x->span.hi - x->span.lo };
-		diag_hint(c->d, "Use str(%.*s) to treat %.*s as a string", STR_FMT(word), STR_FMT(word));
-	}
+	if (kind == N_STRING)
+		sema_hint_param(c, x);
 	return false;
 }
 

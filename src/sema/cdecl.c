@@ -111,7 +111,7 @@ static bool cdecl_specifier(struct ctext *t, struct spec *s)
 				ctext_error(t, "this #define is not a type");
 		} else if (!(def && !def->len)) {
 			s->type = sema_named_type(t->c, 0, w);
-			if (!s->type || s->type->kind == T_STRING || s->type->kind == T_BUFFER || type_is_agg(s->type)) {
+			if (!s->type || (s->type->kind == T_STRING && !s->type->size) || s->type->kind == T_BUFFER || type_is_agg(s->type)) {
 				ctext_error(t, arena_printf(t->c->a, "unknown type '%.*s'", STR_FMT(w)));
 				return false;
 			}

@@ -44,8 +44,10 @@ static const struct node *fold_text(struct sema_ctx *c, struct node *n, uint32_t
 	const struct node *x = n->list.v[i];
 	if (x->kind == N_STRING)
 		return x;
-	if (t && t->kind != T_ERROR)
+	if (t && t->kind != T_ERROR) {
 		SERR(c, D_ARG_LITERAL, x->span, builtin_info[n->builtin].name, "string", sema_base_name(t));
+		sema_hint_param(c, x);
+	}
 	return NULL;
 }
 

@@ -397,12 +397,20 @@ static void name_macro(struct names *s, struct node **pn, const struct node *mac
 /* A #define may be expanded here: not within itself, and not for ever. False: reported. */
 static bool name_define_bounded(struct names *s, const struct node *n)
 {
+	const struct node *first = NULL; /* the word of the script */
 	for (int i = 0; i < s->depth; i++) {
-		if (s->stack[i]->kind == N_IDENT && str_eq(s->stack[i]->str, n->str)) {
-			diag_add(s->c->d, D_MACRO_RECURSION, n->span,
-				 arena_printf(s->c->a, "%.*s > %.*s", STR_FMT(n->str), STR_FMT(n->str)));
-			return false;
-		}
+		if (s->stack[i]->kind != N_IDENT)
+			continue;
+		if (!first)
+			first = s->stack[i];
+		if (!str_eq(s->stack[i]->str, n->str))
+			continue;
+		const char *chain = "";
+		for (int k = i; k < s->depth; k++)
+			if (s->stack[k]->kind == N_IDENT)
+				chain = arena_printf(s->c->a, "%s%.*s->", chain, STR_FMT(s->stack[k]->str));
+		diag_add(s->c->d, D_DEFINE_RECURSION, first->span, arena_printf(s->c->a, "%s%.*s", chain, STR_FMT(n->str)));
+		return false;
 	}
 	if (s->depth < NAME_DEPTH && s->work++ < NAME_WORK)
 		return true;

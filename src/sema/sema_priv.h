@@ -91,6 +91,7 @@ struct type *sema_kernel(struct sema_ctx *c, struct node *n);  /* kernel.c; NULL
 struct type *sema_comm_of(struct sema_ctx *c, struct node *n); /* comm(pid) */
 struct type *sema_config_record(struct sema_ctx *c, struct node *n); /* `config` */
 struct type *sema_text(struct sema_ctx *c, struct node *n); /* text.c; NULL: no function of that file */
+void sema_hint_param(struct sema_ctx *c, const struct node *x);
 bool sema_arg_literal(struct sema_ctx *c, struct node *call, uint32_t i, enum node_kind kind);
 struct type *sema_aggregation(struct sema_ctx *c, struct node *n); /* agg.c */
 struct enum_const { int64_t value; struct type *type; };

@@ -88,6 +88,22 @@ static struct type *value_usdt(struct sema_ctx *c, struct node *n)
 	return sema_int(c, 8, true);
 }
 
+/* A raw tracepoint has as many as the kernel passes. */
+static bool value_raw_has(struct sema_ctx *c, const struct node *n)
+{
+	const struct clause *cl = c->clause;
+	for (uint32_t i = 0; i < cl->attach.n; i++) {
+		struct attach_point *ap = cl->attach.v[i];
+		uint32_t have = cl->provider->load_args(cl->provider, &c->env->prov, ap) ? ap->args->fields.n : TRACE_ARGS;
+		if (n->ival < have)
+			continue;
+		SERR(c, D_USDT_NO_ARG, n->span, STR_FMT(ap->name),
+		     have ? arena_printf(c->a, "%u argument%s", have, have == 1 ? "" : "s") : "no arguments", (long long)n->ival);
+		return false;
+	}
+	return true;
+}
+
 static struct type *value_argn(struct sema_ctx *c, struct node *n)
 {
 	if (!value_allowed(c, n, ACC_ARGN | ACC_ARGN_CTX, D_ACCESS_ARGN))
@@ -98,6 +114,8 @@ static struct type *value_argn(struct sema_ctx *c, struct node *n)
 		SERR(c, D_ARGN_RANGE, n->span, (long long)n->ival);
 		return sema_basic(c, SB_ERROR);
 	}
+	if (c->clause->provider->id == PROV_RAWTRACEPOINT && !value_raw_has(c, n))
+		return sema_basic(c, SB_ERROR);
 	return sema_int(c, 8, false);
 }
 
