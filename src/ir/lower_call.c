@@ -489,6 +489,7 @@ void lower_call_into(struct lower *l, struct node *n, struct place dst)
 	case B_COMM:
 	case B_PATH:
 	case B_CGROUP_PATH:
+	case B_FILE_NUMBER:
 		lower_kernel_into(l, n, dst);
 		break;
 	case B_USYM:

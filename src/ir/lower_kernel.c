@@ -130,6 +130,11 @@ void lower_kernel_into(struct lower *l, struct node *n, struct place dst)
 	case B_PATH:
 		kernel_path_into(l, n, dst);
 		break;
+	case B_FILE_NUMBER:
+		for (uint32_t i = 0; i < 2; i++)
+			lower_write(l, lower_at(dst, 8 * i), &(struct type){ .kind = T_INT, .size = 8, .align = 8 },
+				    lower_strftime_id(l, n->list.v[i]->str));
+		break;
 	default:
 		kernel_cgroup_path_into(l, n, dst);
 		break;

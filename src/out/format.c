@@ -231,7 +231,7 @@ static void format_arg(const struct spec *c, struct val *v, const struct event_a
 	default:
 		break;
 	}
-	if (!val_number(a->type, p, avail, &x, &sg)) {
+	if (!val_number_now(v->env, a->type, p, avail, &x, &sg)) {
 		format_mismatch(v, a);
 		return;
 	}

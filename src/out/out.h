@@ -43,6 +43,7 @@ struct out_env {
 	bool (*frame)(void *arg, bool user, uint32_t pid, uint64_t addr, struct out_frame *ret);
 	/* The build id of the file at an address (its length, or 0), and the address's offset in that file. */
 	uint32_t (*build_id)(void *arg, uint32_t pid, uint64_t addr, const uint8_t **ret_id, uint64_t *ret_offset);
+	uint64_t (*file_number)(void *arg, struct str file, struct str word);
 	bool (*cgroup_path)(void *arg, uint64_t id, struct str filter, struct buf *ret); /* filter: of hierarchies; empty: all */
 };
 

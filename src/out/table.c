@@ -114,7 +114,7 @@ static uint32_t cell_add(struct val *v, const struct column *c, const struct eve
 			cell_cut(v->o, from, c->precision);
 		cell_quote(v->o, from, form);
 	} else {
-		val_number(a->type, p, avail, &x, &sg);
+		val_number_now(v->env, a->type, p, avail, &x, &sg);
 		if (c->kind == COL_UNIT)
 			cell_decimal(v->o, x, sg, c->divisor, c->precision);
 		else if (form == CELL_JSON)

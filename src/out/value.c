@@ -116,6 +116,16 @@ bool val_number(const struct type *t, const void *p, uint32_t avail, uint64_t *r
 	return true;
 }
 
+bool val_number_now(const struct out_env *e, const struct type *t, const void *p, uint32_t avail, uint64_t *ret, bool *ret_signed)
+{
+	if (t->kind != T_FILE_NUMBER)
+		return val_number(t, p, avail, ret, ret_signed);
+	uint64_t file = word(p, avail, 0), name = word(p, avail, 1), n = e->module ? e->module->strings.n : 0;
+	*ret = file < n && name < n && e->file_number ? e->file_number(e->arg, e->module->strings.v[file], e->module->strings.v[name]) : 0;
+	*ret_signed = false;
+	return true;
+}
+
 void val_int(struct buf *o, uint64_t x, bool is_signed)
 {
 	char s[24];
@@ -595,8 +605,8 @@ void val_text(struct val *v, const struct type *t, const void *p, uint32_t avail
 	case T_PTR:
 		buf_addf(v->o, "0x%llx", (unsigned long long)load(p, avail, 8, false));
 		return;
-	case T_INT: case T_COUNT: case T_SUM: case T_MIN: case T_MAX: case T_AVG:
-		val_number(t, p, avail, &x, &sg);
+	case T_INT: case T_COUNT: case T_SUM: case T_MIN: case T_MAX: case T_AVG: case T_FILE_NUMBER:
+		val_number_now(v->env, t, p, avail, &x, &sg);
 		val_int(v->o, x, sg);
 		return;
 	case T_STRING:
@@ -696,8 +706,8 @@ void val_json(struct val *v, const struct type *t, const void *p, uint32_t avail
 	case T_BOOL:
 		buf_adds(v->o, load(p, avail, 1, false) ? "true" : "false");
 		return;
-	case T_INT: case T_ENUM: case T_PTR: case T_COUNT: case T_SUM: case T_MIN: case T_MAX: case T_AVG:
-		val_number(t, p, avail, &x, &sg);
+	case T_INT: case T_ENUM: case T_PTR: case T_COUNT: case T_SUM: case T_MIN: case T_MAX: case T_AVG: case T_FILE_NUMBER:
+		val_number_now(v->env, t, p, avail, &x, &sg);
 		val_json_int(v->o, x, sg);
 		return;
 	case T_BUFFER:

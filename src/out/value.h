@@ -40,6 +40,8 @@ void val_row(struct val *v, const struct out_map *m, const struct out_row *row, 
 uint32_t val_format(struct val *v, struct str fmt, const struct event *ev, uint32_t arg, uint32_t *tail, const void *payload,
 		    uint32_t len);
 
+/* The number that a value of T_FILE_NUMBER stands for; of other types as val_number(). */
+bool val_number_now(const struct out_env *e, const struct type *t, const void *p, uint32_t avail, uint64_t *ret, bool *ret_signed);
 /* gfp.c: allocation flags of the kernel as text. */
 void val_gfp(uint64_t flags, struct buf *ret);
 

@@ -249,6 +249,8 @@ struct headers {
 	uint32_t n_dirs;
 };
 bool header_find(void *headers, struct sema_include *);
+/* number.c */
+uint64_t file_number(void *session, struct str file, struct str word);
 /* cgroup.c */
 bool cgroup_path(void *session, uint64_t id, struct str filter, struct buf *ret);
 /* suite.c: --test, --bench */

@@ -83,7 +83,7 @@ static void session_open_output(struct session *s)
 	s->out_env = (struct out_env){
 		.module = &s->module, .json = o->json, .marks = o->svg || s->sema.config.stack_marks, .film = o->svg ? o->film : NULL, .trunc_trailer = s->sema.config.str_trunc_trailer, .arg = s, .ksym = stack_ksym,
 		.no_offsets = !s->sema.config.stack_offsets, .blocks = (enum stack_form)s->sema.config.stack_form,
-		.usym = stack_usym, .stack = stack_frames, .frame = stack_frame, .cgroup_path = cgroup_path, .build_id = stack_build_id,
+		.usym = stack_usym, .stack = stack_frames, .frame = stack_frame, .cgroup_path = cgroup_path, .file_number = file_number, .build_id = stack_build_id,
 		.wall_minus_boot_ns = session_clock_delta(CLOCK_REALTIME, CLOCK_BOOTTIME),
 		.wall_minus_tai_ns = session_clock_delta(CLOCK_REALTIME, CLOCK_TAI),
 	};

@@ -32,6 +32,7 @@ const char *sema_base_name(const struct type *t)
 	case T_USYM: return "usym_t";
 	case T_USERNAME: return "username_t";
 	case T_CGROUP_PATH: return "cgroup_path_t";
+	case T_FILE_NUMBER: return "file_number_t";
 	case T_KSTACK: return "kstack";
 	case T_USTACK: return "ustack";
 	case T_PROBE: return "string";

@@ -47,7 +47,7 @@ static const struct {
 	{ "void", T_VOID, 0, 1, false }, { "bool", T_BOOL, 1, 1, false }, { "_Bool", T_BOOL, 1, 1, false },
 	{ "string", T_STRING, 0, 1, false }, { "buffer", T_BUFFER, 0, 1, false }, { "inet", T_INET, 24, 1, false },
 	{ "username_t", T_USERNAME, 8, 8, false }, { "macaddr_t", T_MAC, 6, 1, false }, { "timestamp", T_TIMESTAMP, 16, 1, false },
-	{ "cgroup_path_t", T_CGROUP_PATH, 16, 1, false }, { "count_t", T_COUNT, 8, 8, false }, { "sum_t", T_SUM, 8, 8, true },
+	{ "cgroup_path_t", T_CGROUP_PATH, 16, 1, false }, { "file_number_t", T_FILE_NUMBER, 16, 1, false }, { "count_t", T_COUNT, 8, 8, false }, { "sum_t", T_SUM, 8, 8, true },
 	{ "min_t", T_MIN, 8, 8, true }, { "max_t", T_MAX, 8, 8, true }, { "avg_t", T_AVG, 8, 8, true }, { "stats_t", T_STATS, 8, 8, true },
 	{ "usum_t", T_SUM, 8, 8, false }, { "umin_t", T_MIN, 8, 8, false }, { "umax_t", T_MAX, 8, 8, false },
 	{ "uavg_t", T_AVG, 8, 8, false }, { "ustats_t", T_STATS, 8, 8, false },

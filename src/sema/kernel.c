@@ -207,6 +207,14 @@ static struct type *kernel_kfunc_allowed(struct sema_ctx *c, struct node *n)
 	return n->type = sema_basic(c, SB_BOOL);
 }
 
+/* file_number("/proc/meminfo", "Cached"): the reader looks */
+static struct type *kernel_file_number(struct sema_ctx *c, struct node *n)
+{
+	for (uint32_t i = 0; i < 2; i++)
+		sema_arg_literal(c, n, i, N_STRING);
+	return type_new(c->a, T_FILE_NUMBER, 16, 1);
+}
+
 /* full_path(path [, name]): by walking, so in every probe and without trust */
 static struct type *kernel_full_path(struct sema_ctx *c, struct node *n)
 {
@@ -231,6 +239,7 @@ struct type *sema_kernel(struct sema_ctx *c, struct node *n)
 	case B_WRITE_USER: return kernel_write_user(c, n);
 	case B_PERCPU_KADDR: return kernel_percpu(c, n);
 	case B_CGROUP_PATH: return kernel_cgroup_path(c, n);
+	case B_FILE_NUMBER: return kernel_file_number(c, n);
 	case B_KFUNC_ALLOWED: return kernel_kfunc_allowed(c, n);
 	default: return NULL;
 	}

@@ -16,7 +16,7 @@ void sema_format_check(struct sema_ctx *c, struct node **arg, const char *conv)
 		SERR(c, D_FORMAT_NONE, span, conv);
 		return;
 	}
-	bool is_int = type_is_int(t) || t->kind == T_BOOL || t->kind == T_PTR, ok;
+	bool is_int = type_is_int(t) || t->kind == T_BOOL || t->kind == T_PTR || t->kind == T_FILE_NUMBER, ok;
 	switch (conv[0]) {
 	case 'd': case 'i': case 'u': case 'o': case 'x': case 'X': case 'c': case 'p':
 		ok = is_int;

@@ -226,7 +226,7 @@ void type_print(const struct type *t, struct buf *o)
 	static const char *const names[T_KIND_COUNT] = {
 		[T_NONE] = "none", [T_ERROR] = "error", [T_BOOL] = "bool", [T_VOID] = "void", [T_FUNC] = "func", [T_MAC] = "mac_address",
 		[T_TIMESTAMP] = "timestamp", [T_KSYM] = "ksym_t", [T_USYM] = "usym_t", [T_USERNAME] = "username_t",
-		[T_CGROUP_PATH] = "cgroup_path_t", [T_KSTACK] = "kstack", [T_USTACK] = "ustack", [T_PROBE] = "probe", [T_COUNT] = "count_t",
+		[T_CGROUP_PATH] = "cgroup_path_t", [T_FILE_NUMBER] = "file_number_t", [T_KSTACK] = "kstack", [T_USTACK] = "ustack", [T_PROBE] = "probe", [T_COUNT] = "count_t",
 		[T_SUM] = "sum_t", [T_MIN] = "min_t", [T_MAX] = "max_t", [T_AVG] = "avg_t", [T_STATS] = "stats_t", [T_HIST] = "hist_t",
 		[T_LHIST] = "lhist_t", [T_TSERIES] = "tseries_t", [T_INET] = "inet" };
 	static const char *const modes[] = { [STACK_BPFTRACE] = "bpftrace", [STACK_PERF] = "perf", [STACK_RAW] = "raw", [STACK_BUILD_ID] = "build_id" };

@@ -32,6 +32,7 @@ enum type_kind {
 	T_USYM,      /* 16: u64 address, u32 pid, u32 attach point + 1, which names the function where the address is 0; or 0 */
 	T_USERNAME,  /* 8: uid */
 	T_CGROUP_PATH, /* 16 */
+	T_FILE_NUMBER, /* 16: two u64 ids of strings, a file and a word in it: the number behind that when it is printed */
 	T_KSTACK,    /* 8: u64 id (below); depth in count, mode in stack_mode */
 	T_USTACK,    /* 16: u64 id, u64 pid */
 	T_PROBE,     /* 4: index of an attach point, shown as its name: the type of `probe` */
