@@ -4,6 +4,7 @@
  * that PID holds, before and after (kernel.bpf_stats_enabled must be 1). PID 0: only the loop.
  * Prints: programs, ns of BPF per call, instructions (after the kernel's rewriting), bytes of machine code, ns per call.
  * measure programs PID: only their number.
+ * measure attached PID, held PID: the number of its BPF links, of programs of any type.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -21,7 +22,8 @@
 enum { MAX = 4096 };
 struct sum { uint64_t ns, runs, insns, bytes; int programs; };
 
-static int ids_of(int pid, uint32_t *ids)
+/* Numbers behind `key` in what PID's descriptors say of themselves, each once. */
+static int ids_of(int pid, const char *key, uint32_t *ids)
 {
 	char path[300], line[256];
 	struct dirent *e;
@@ -37,7 +39,7 @@ static int ids_of(int pid, uint32_t *ids)
 		snprintf(path, sizeof(path), "/proc/%d/fdinfo/%s", pid, e->d_name);
 		f = fopen(path, "r");
 		while (f && fgets(line, sizeof(line), f))
-			if (sscanf(line, "prog_id: %u", &id) == 1) {
+			if (!strncmp(line, key, strlen(key)) && sscanf(line + strlen(key), ": %u", &id) == 1) {
 				int i = 0;
 
 				while (i < n && ids[i] != id)
@@ -57,7 +59,7 @@ static struct sum stats_of(int pid)
 {
 	static uint32_t ids[MAX];
 	struct sum s = { 0 };
-	int n = pid ? ids_of(pid, ids) : 0;
+	int n = pid ? ids_of(pid, "prog_id", ids) : 0;
 
 	for (int i = 0; i < n; i++) {
 		struct bpf_prog_info info;
@@ -97,15 +99,18 @@ static double now(void)
 int main(int argc, char **argv)
 {
 	static const char text[65] = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
-	int pid = argc > 2 ? atoi(argv[argc > 2 && !strcmp(argv[1], "programs") ? 2 : 1]) : 0;
+	int asked = argc > 2 && (!strcmp(argv[1], "programs") || !strcmp(argv[1], "attached") || !strcmp(argv[1], "held"));
+	int pid = argc > 2 ? atoi(argv[asked ? 2 : 1]) : 0;
 	long n = argc > 2 ? atol(argv[2]) : 0;
 	struct sum before, after;
 	cpu_set_t one;
 	double t;
 	int fd;
 
-	if (argc > 2 && !strcmp(argv[1], "programs")) {
-		printf("%d\n", stats_of(pid).programs);
+	if (asked) {
+		static uint32_t ids[MAX];
+
+		printf("%d\n", argv[1][0] == 'p' ? stats_of(pid).programs : ids_of(pid, argv[1][0] == 'a' ? "link_id" : "prog_id", ids));
 		return 0;
 	}
 	CPU_ZERO(&one);
