@@ -307,6 +307,8 @@ static struct type *call_print(struct sema_ctx *c, struct node *n)
 		return sema_basic(c, SB_NONE);
 	}
 	t = sema_arg(c, n, 0);
+	if (c->final)
+		sema_complete_whole(c, t);
 	if (t && !sema_printable(t))
 		SERR(c, D_NOT_PRINTABLE, n->list.v[0]->span, type_str(c->a, t), "print");
 	return sema_basic(c, SB_NONE);
@@ -408,7 +410,9 @@ static struct type *call_buf(struct sema_ctx *c, struct node *n)
 	uint32_t whole = !sized ? most : t->kind == T_BUFFER ? t->size - 4 : t->size;
 	if (whole > most)
 		whole = most;
-	len = call_length(c, n, sized ? whole : most, whole, most);
+	len = call_length(c, n, most, whole, most);
+	if (sized && len > whole)
+		len = whole;
 	if (t && !sized && n->list.n < 2)
 		SERR(c, D_BUF_LENGTH, n->span, "buf", sema_base_name(t));
 	return type_buffer(c->a, 4 + (len ? len : 1));

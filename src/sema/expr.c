@@ -44,6 +44,20 @@ bool sema_complete(struct sema_ctx *c, struct type *t)
 	return t->complete;
 }
 
+void sema_complete_whole(struct sema_ctx *c, struct type *t)
+{
+	if (!t || t->whole)
+		return;
+	sema_complete(c, t);
+	if (t->kind == T_ARRAY) {
+		sema_complete_whole(c, t->elem);
+	} else if (t->kind == T_STRUCT || t->kind == T_TUPLE || t->kind == T_RECORD) {
+		t->whole = true;
+		for (uint32_t i = 0; i < t->fields.n; i++)
+			sema_complete_whole(c, t->fields.v[i].type);
+	}
+}
+
 void sema_near_field(struct sema_ctx *c, const struct type *t, struct str name)
 {
 	if (!c->final)

@@ -468,6 +468,11 @@ void sema_infer(struct sema_ctx *c)
 		if (i >= c->n_called)
 			infer_drop_local(c, said);
 	}
+	/* what is shown, is shown with all that is in it */
+	for (uint32_t i = 0; i < c->s->maps.n; i++) {
+		sema_complete_whole(c, c->s->maps.v[i]->key);
+		sema_complete_whole(c, c->s->maps.v[i]->value);
+	}
 	if (!c->d->n_errors)
 		infer_unresolved(c);
 }

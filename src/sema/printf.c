@@ -32,6 +32,8 @@ void sema_format_check(struct sema_ctx *c, struct node **arg, const char *conv)
 			sema_coerce(c, arg, sema_int(c, 8, t->is_signed && t->kind != T_COUNT));
 			return;
 		}
+		if (c->final)
+			sema_complete_whole(c, t);
 		if (type_is_agg(t) || !sema_printable(t))
 			SERR(c, D_NOT_PRINTABLE, span, type_str(c->a, t), "printf");
 		return;

@@ -143,6 +143,7 @@ bool sema_widen(struct sema_ctx *c, struct type **slot, struct type *t); /* *slo
 bool sema_condition(struct sema_ctx *c, struct node **pn); /* false: reported, or not known yet */
 struct node *sema_deref(struct sema_ctx *c, struct node *p); /* *p of a typed pointer, typed */
 bool sema_complete(struct sema_ctx *c, struct type *t);    /* a struct's members are known, or nobody knows them */
+void sema_complete_whole(struct sema_ctx *c, struct type *t); /* and what is inside it */
 void sema_near_field(struct sema_ctx *c, const struct type *t, struct str name); /* hint: did you mean */
 /* oper.c */
 struct type *sema_binary(struct sema_ctx *c, struct node **pn);

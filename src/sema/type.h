@@ -84,6 +84,7 @@ struct type {
 	bool is_signed;     /* integers, enums; aggregations: of their argument */
 	bool flexible;      /* literal integer that may still turn unsigned */
 	bool is_union, complete;
+	bool whole;         /* with all that is inside it */
 	enum addr_space as; /* T_PTR: where the pointee lives; T_STRUCT/T_ARRAY values in place: where they live */
 	struct type *elem;  /* T_PTR, T_ARRAY */
 	uint32_t count;     /* T_ARRAY; stacks: depth; T_PROBE: room for the longest name, with its NUL */
