@@ -187,6 +187,8 @@ static bool trace_options(struct multi *m, struct buf *where)
 	if (multi_value(m, "address", 0))
 		buf_adds(&m->config, "; stack_mode = \"perf\"");
 	buf_adds(where, "wanted()");
+	if (events && !contains) /* the kernel can stop, too, and need not flood who does not listen any more */
+		buf_addf(where, " && @lines < %u", events);
 	if (!multi_value(m, "pid", 0) && !multi_value(m, "tid", 0) && !multi_value(m, "include-self", 0)) {
 		buf_adds(&m->text, "\nbegin { @self = pid; }\n");
 		buf_adds(where, " && pid != @self");
@@ -208,9 +210,14 @@ static bool trace_probe(struct multi *m, const char *text, const struct spec *s,
 		buf_adds(&m->text, "\"TIME:%-8s\", strftime(\"%H:%M:%S\", nsecs), ");
 	if (multi_value(m, "print_cpu", 0))
 		buf_adds(&m->text, "\"CPU:%-3d\", cpu, ");
-	buf_adds(&m->text, "\"PID:%-7d TID:%-7d COMM:%-15s FUNC:%-16s\", pid, tid, comm, \"");
-	multi_quote(&m->text, s->func);
-	buf_addc(&m->text, '"');
+	buf_adds(&m->text, "\"PID:%-7d TID:%-7d COMM:%-15s FUNC:%-16s\", pid, tid, comm, ");
+	if (memchr(s->func.s, '*', s->func.len)) {
+		buf_adds(&m->text, "probename");
+	} else {
+		buf_addc(&m->text, '"');
+		multi_quote(&m->text, s->func);
+		buf_addc(&m->text, '"');
+	}
 	if (s->format.len && !trace_message(m, s, text))
 		return false;
 	if (!s->format.len && says)
@@ -219,7 +226,11 @@ static bool trace_probe(struct multi *m, const char *text, const struct spec *s,
 		buf_adds(&m->text, ",\n\t    \"KSTACK:%s\", kstack");
 	if (multi_value(m, "user-stack", 0))
 		buf_adds(&m->text, ",\n\t    \"USTACK:%s\", ustack");
-	buf_adds(&m->text, ");\n}\n");
+	buf_adds(&m->text, ");\n");
+	uint32_t events = multi_number(m, "max-events", 0);
+	if (events && !multi_value(m, "msg-filter", 0))
+		buf_addf(&m->text, "\t@lines++;\n\tif (@lines >= %u) { exit(); }\n", events);
+	buf_adds(&m->text, "}\n");
 	return true;
 }
 

@@ -46,58 +46,6 @@ static void text_value(struct out *o, const struct event_arg *a, const void *pay
 	out_item_done(o);
 }
 
-static bool text_is_stack(const struct type *t)
-{
-	return t->kind == T_KSTACK || t->kind == T_USTACK;
-}
-
-/* A row of a map by stacks as a block: the kernel's frames, the program's, the rest of the key, the value. */
-static void text_block(struct out *o, const struct out_map *m, const struct out_row *row)
-{
-	static const enum type_kind order[] = { T_KSTACK, T_USTACK, T_NONE };
-	struct val v = { .env = o->env, .o = &o->buf };
-	struct buf *b = &o->buf;
-	uint32_t n = m->key->kind == T_TUPLE ? m->key->fields.n : 1, others = 0;
-	bool both = false;
-	for (int pass = 0; pass < 3; pass++) {
-		for (uint32_t i = 0; i < n; i++) {
-			const struct field *f = m->key->kind == T_TUPLE ? &m->key->fields.v[i] : NULL;
-			const struct type *t = f ? f->type : m->key;
-			struct buf part = { 0 };
-			if (pass < 2 ? t->kind != order[pass] : text_is_stack(t))
-				continue;
-			v.o = &part;
-			v.depth = v.parts = 0;
-			val_text(&v, t, (const char *)row->key + (f ? f->offset : 0), t->size, false);
-			const char *s = part.s ? part.s : "";
-			if (pass < 2) {
-				s += *s == '\n';
-				buf_adds(b, both && *s && o->env->blocks == STACKS_DELIMITED ? "    --\n" : "");
-				both |= *s != 0;
-				buf_adds(b, s);
-			} else {
-				buf_addf(b, others ? " [%s]" : "    %s", s);
-				others++;
-			}
-			b->oom |= part.oom;
-			buf_fini(&part);
-		}
-	}
-	buf_adds(b, others ? "\n    " : "    ");
-	v.o = b;
-	v.depth = v.parts = 0;
-	val_row(&v, m, row, false);
-	buf_adds(b, "\n\n");
-}
-
-static bool text_is_blocks(const struct out *o, const struct out_map *m)
-{
-	bool any = m->key && text_is_stack(m->key);
-	for (uint32_t i = 0; m->key && m->key->kind == T_TUPLE && i < m->key->fields.n; i++)
-		any |= text_is_stack(m->key->fields.v[i].type);
-	return any && o->env->blocks != STACKS_MAP;
-}
-
 /* A pair of a text and an integer is one name: "malloc [181]". */
 static bool text_is_named_number(const struct type *t)
 {
@@ -127,14 +75,13 @@ static void text_map(struct out *o, const struct out_map *m)
 		out_hist_distribution(m->value, m->rows[i].value, m->unit, b);
 		out_item_part(o);
 	}
-	bool blocks = text_is_blocks(o, m);
+	if (!m->unit.len && block_is_wanted(o, m)) {
+		block_map(o, m);
+		out_item_done(o);
+		return;
+	}
 	for (uint32_t i = 0; i < m->n && !o->error && !m->unit.len; i++) {
 		struct val v = { .env = o->env, .o = b };
-		if (blocks && m->rows[i].key) {
-			text_block(o, m, &m->rows[i]);
-			out_item_part(o);
-			continue;
-		}
 		buf_add(b, m->name.s, m->name.len);
 		if (m->key && m->rows[i].key) {
 			buf_addc(b, '[');

@@ -45,4 +45,8 @@ bool val_number_now(const struct out_env *e, const struct type *t, const void *p
 /* gfp.c: allocation flags of the kernel as text. */
 void val_gfp(uint64_t flags, struct buf *ret);
 
+/* block.c */
+bool block_is_wanted(const struct out *o, const struct out_map *m);
+void block_map(struct out *o, const struct out_map *m);
+
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rows of tables: alignment, values that are too wide, units, kept rows, in text, JSON and CSV. */
+/* Rows of tables: alignment, values that are too wide, units, kept rows, chosen ones, stacks, in text, JSON and CSV. */
 #include <fcntl.h>
 
 #include "make.h"
@@ -164,12 +164,112 @@ static void kept(void)
 	}
 }
 
+/* Which rows are printed, and how often. */
+static void chosen(void)
+{
+	static const char *const names[] = { "one", "two", "one", "three", "two", "one" };
+	struct event ev = event_of("PID:%-4d COMM:%-6s");
+	struct run t = start(&out_text_ops, CELL_TEXT);
+	t.o.rows = (struct out_rows){ .contains = STR("o"), .max = 4 };
+	for (size_t i = 0; i < 6; i++)
+		check_true(&c, "the last one is said", out_row(&t.o, &ev, record(7, names[i]), 24) == (i == 4));
+	out_rows_end(&t.o);
+	take(&t, "four rows with an o", "PID  COMM\n7    one\n7    two\n7    one\n7    two\n");
+	struct run r[3] = { start(&out_text_ops, CELL_TEXT), start(&out_json_ops, CELL_JSON), start(&out_csv_ops, CELL_CSV) };
+	static const char *const want[] = {
+		"PID  COMM\n7    one\n-->COUNT 3\n\n7    two\n-->COUNT 2\n\n7    three\n-->COUNT 1\n\n",
+		"{\"type\": \"row\", \"count\": 3, \"data\": {\"PID\": 7, \"COMM\": \"one\"}}\n"
+		"{\"type\": \"row\", \"count\": 2, \"data\": {\"PID\": 7, \"COMM\": \"two\"}}\n"
+		"{\"type\": \"row\", \"count\": 1, \"data\": {\"PID\": 7, \"COMM\": \"three\"}}\n",
+		"PID,COMM,COUNT\n7,one,3\n7,two,2\n7,three,1\n",
+	};
+	for (int i = 0; i < 3; i++) {
+		r[i].o.rows.counted = true;
+		for (size_t k = 0; k < 6; k++)
+			out_row(&r[i].o, &ev, record(7, names[k]), 24);
+		out_rows_end(&r[i].o);
+		take(&r[i], "counted", want[i]);
+		stop(&r[i]);
+	}
+	/* More different ones than the first index has room for. */
+	r[0] = start(&out_text_ops, CELL_TEXT);
+	r[0].o.rows.counted = true;
+	for (int64_t i = 0; i < 3000; i++)
+		out_row(&r[0].o, &ev, record(i % 1000, "x"), 24);
+	check_true(&c, "a thousand different rows", r[0].o.rows.kept.n == 1000 && r[0].o.rows.kept.v[999].n == 3);
+	out_rows_fini(&r[0].o.rows);
+	take(&r[0], "only the header yet", "PID  COMM\n");
+	stop(&r[0]);
+	stop(&t);
+}
+
+static uint32_t two_frames(void *arg, const struct type *t, uint64_t id, uint64_t *frames)
+{
+	(void)arg, (void)t;
+	frames[0] = id >> STACK_ID_BITS;
+	frames[1] = 0x20;
+	return 2;
+}
+
+static bool one_name(void *arg, bool user, uint32_t pid, uint64_t addr, struct out_frame *ret)
+{
+	(void)arg, (void)pid;
+	*ret = (struct out_frame){ .name = addr == 0x1f ? "main" : user ? "leaf" : "kernel", .offset = 3 };
+	return true;
+}
+
+/* Stacks below their rows, and maps by stacks as blocks. */
+static void stacks(void)
+{
+	struct type *kstack = type_stack(&a, false, 4, STACK_BPFTRACE), *ustack = type_stack(&a, true, 4, STACK_BPFTRACE);
+	struct event ev = { .kind = EV_ROW, .fmt = STR("A:%-3d K:%s B:%s U:%s"), .fixed_size = 48 };
+	mk_arg(&a, &ev, type_int(&a, 8, true), 0);
+	mk_arg(&a, &ev, kstack, 8);
+	mk_arg(&a, &ev, type_int(&a, 8, true), 16);
+	mk_arg(&a, &ev, ustack, 24);
+	const uint64_t id = 0x10 << STACK_ID_BITS | 2, other = 0x14 << STACK_ID_BITS | 2, rec[] = { 5, id, 6, id, 77, 0 };
+	struct run t = start(&out_text_ops, CELL_TEXT);
+	env.stack = two_frames;
+	env.frame = one_name;
+	t.o.ops->row(&t.o, &ev, rec, 48);
+	t.o.ops->row(&t.o, &ev, rec, 48);
+	take(&t, "stacks below", "A   B\n5   6\n        kernel+3\n        main+4\n        leaf+3\n        main+4\n\n"
+				 "5   6\n        kernel+3\n        main+4\n        leaf+3\n        main+4\n\n");
+	struct type *key = mk(&a, T_TUPLE, 0);
+	mk_add(&a, mk_add(&a, mk_add(&a, mk_add(&a, key, "", type_string(&a, 8)), "", type_int(&a, 8, true)), "", kstack), "", ustack);
+	char keys[3][64];
+	uint64_t values[] = { 2, 3, 4 };
+	struct out_row rows[3];
+	for (int i = 0; i < 3; i++) {
+		memset(keys[i], 0, sizeof(keys[i]));
+		strcpy(keys[i] + key->fields.v[0].offset, "comm");
+		put(keys[i], key->fields.v[1].offset, 9, 8);
+		put(keys[i], key->fields.v[2].offset, i == 1 ? 0 : id, 8);
+		put(keys[i], key->fields.v[3].offset, i == 2 ? other : id, 8); /* another address, the same name */
+		rows[i] = (struct out_row){ keys[i], &values[i] };
+	}
+	struct out_map m = { .name = STR("@"), .key = key, .value = type_int(&a, 8, false), .value_size = 8, .rows = rows, .n = 3 };
+	env.blocks = STACKS_DELIMITED;
+	env.no_offsets = true;
+	t.o.ops->map(&t.o, &m);
+	take(&t, "blocks", "  leaf\n  main\n    comm [9]\n    3\n\n  kernel\n  main\n    --\n  leaf\n  main\n    comm [9]\n    6\n\n");
+	env.blocks = STACKS_BLOCK;
+	m.n = 1;
+	m.div = 2;
+	t.o.ops->map(&t.o, &m);
+	take(&t, "a block", "  kernel\n  main\n  leaf\n  main\n    comm [9]\n    1\n\n");
+	env = (struct out_env){ .module = &mod, .trunc_trailer = { "..", 2 } };
+	stop(&t);
+}
+
 int main(void)
 {
 	arena_init(&a);
 	rows();
 	units();
 	kept();
+	chosen();
+	stacks();
 	arena_fini(&a);
 	return check_end(&c);
 }
