@@ -522,6 +522,7 @@ ref lower_call(struct lower *l, struct node *n)
 	case B_JOIN: lower_join(l, n); break;
 	case B_EXIT: lower_exit(l, n->span, n->list.n ? lower_scalar(l, n->list.v[0]) : ir_const(LB, 0)); break;
 	case B_DELETE: r = lower_map_delete(l, n->list.v[0], NULL); break;
+	case B_HAS_PINNED: r = lower_has_pinned(l, n); break;
 	case B_HAS_KEY: r = lower_map_has(l, n->list.v[0], NULL); break;
 	case B_LEN:
 		r = n->list.v[0]->type && (n->list.v[0]->type->kind == T_KSTACK || n->list.v[0]->type->kind == T_USTACK)

@@ -108,6 +108,21 @@ static ref kernel_write_user(struct lower *l, struct node *n)
 	return ir_bin(LB, OP_EQ, ir_call(LB, TY_I64, H_probe_write_user, 3, to, lower_address(l, t), ir_const(LB, size)), ir_const(LB, 0));
 }
 
+ref lower_has_pinned(struct lower *l, struct node *n)
+{
+	struct str path = n->list.v[0]->str;
+	uint32_t map = 0;
+	while (map < l->m->maps.n && !(l->m->maps.v[map].kind == MM_PINNED && str_eq(l->m->maps.v[map].name, path)))
+		map++;
+	if (map == l->m->maps.n) {
+		struct module_map mm = { .kind = MM_PINNED, .name = path, .key_size = 8, .by_name_only = true, .span = n->list.v[0]->span };
+		vec_push(l->a, &l->m->maps, mm);
+	}
+	ref key = ir_slot(LB, func_slot(l->b.f, 8, 8, "pinned"));
+	ir_store(LB, 8, key, 0, lower_scalar(l, n->list.v[1]));
+	return ir_bin(LB, OP_NE, ir_call(LB, TY_MAPV_NULL, H_map_lookup_elem, 2, ir_mapref(LB, map), key), ir_const(LB, 0));
+}
+
 ref lower_kernel(struct lower *l, struct node *n)
 {
 	switch (n->builtin) {

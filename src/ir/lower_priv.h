@@ -289,6 +289,7 @@ void lower_probe_name(struct lower *l, struct place dst, const struct type *t, u
 ref lower_strstr(struct lower *l, struct node *n);
 ref lower_memcmp(struct lower *l, struct node *n);
 void lower_concat_into(struct lower *l, struct node *n, struct place dst);
+ref lower_has_pinned(struct lower *l, struct node *n);
 void lower_full_path_into(struct lower *l, struct node *n, struct place dst);
 void lower_words_into(struct lower *l, struct node *n, struct place dst);
 ref lower_find(struct lower *l, struct node *n);

@@ -70,6 +70,7 @@ enum module_map_kind {
 	MM_STACK,       /* frames by id (type.h), u64 each, zeros behind the last; one for each depth; a hash */
 	MM_UNWIND_RULES, MM_UNWIND_WORDS, MM_UNWIND_FILES, /* tables for user stacks: unwind.h */
 	MM_PACKETS,     /* buffers of packets: perf events by CPU */
+	MM_PINNED,      /* somebody else's hash with keys of 8 bytes, whose path is `name`; only looked up */
 	MM_GLOBAL,      /* unkeyed map, a region of the data map at `offset` (not a kernel map) */
 	MM_PERCPU,      /* unkeyed aggregation, in every per-CPU block at `offset` (not a kernel map) */
 };
@@ -83,6 +84,7 @@ struct module_map {
 	uint32_t max_entries;
 	uint32_t offset;        /* MM_GLOBAL: in the data map, with a word behind the value: was it ever written? MM_PERCPU: in the block */
 	bool by_name_only;      /* never printed at exit */
+	struct span span;       /* MM_PINNED: where it is named */
 };
 
 /* What a ring record means. Record: struct { u32 event; u32 len; } then the payload; `len` is the

@@ -26,7 +26,7 @@
 /* Numbers that older headers do not know. */
 enum {
 	CMD_MAP_CREATE = 0, CMD_MAP_LOOKUP = 1, CMD_MAP_UPDATE = 2, CMD_MAP_DELETE = 3, CMD_MAP_NEXT_KEY = 4, CMD_PROG_LOAD = 5,
-	CMD_TEST_RUN = 10, CMD_INFO_BY_FD = 15, CMD_PROG_NEXT_ID = 11, CMD_PROG_BY_ID = 13, CMD_BTF_BY_ID = 19, CMD_BTF_NEXT_ID = 23, CMD_RAW_TRACEPOINT_OPEN = 17, CMD_BTF_LOAD = 18, CMD_LOOKUP_BATCH = 24,
+	CMD_OBJ_GET = 7, CMD_TEST_RUN = 10, CMD_INFO_BY_FD = 15, CMD_PROG_NEXT_ID = 11, CMD_PROG_BY_ID = 13, CMD_BTF_BY_ID = 19, CMD_BTF_NEXT_ID = 23, CMD_RAW_TRACEPOINT_OPEN = 17, CMD_BTF_LOAD = 18, CMD_LOOKUP_BATCH = 24,
 	CMD_DELETE_BATCH = 27, CMD_LINK_CREATE = 28, CMD_ENABLE_STATS = 32, CMD_ITER_CREATE = 33,
 	ATTACH_TRACE_ITER = 28, ATTACH_PERF_EVENT = 41, ATTACH_UPROBE_MULTI = 48, UPROBE_MULTI_RETURN = 1, KPROBE_MULTI_RETURN = 1,
 };
@@ -51,6 +51,7 @@ union sys_attr {
 		uint64_t ctx_in, ctx_out; uint32_t flags, cpu, batch, pad;
 	} test;
 	struct { uint32_t fd, len; uint64_t info; } info;
+	struct { uint64_t path; uint32_t fd, flags; } pin;
 	struct { uint64_t name; uint32_t fd, pad; uint64_t cookie; } raw_tp;
 	struct { uint64_t btf, log; uint32_t size, log_size, log_level, log_true; } btf;
 	struct {
@@ -133,6 +134,27 @@ int sys_map_create_outer(uint32_t type, const char *name, uint32_t key_size, uin
 	union sys_attr a = { .map = { .type = type, .key_size = key_size, .value_size = 4, .max_entries = max_entries, .inner_fd = (uint32_t)inner_fd } };
 	set_name(a.map.name, name);
 	return sys_bpf(CMD_MAP_CREATE, &a, UPTO(map.value_id));
+}
+/* What is pinned may be a program or a link, whose descriptor tells no such things: what it is, is asked of /proc. */
+int sys_map_pinned(const char *path, struct sys_map_info *ret)
+{
+	enum { READ_ONLY = 8 /* BPF_F_RDONLY */ };
+	union sys_attr a = { .pin = { .path = ptr64(path), .flags = READ_ONLY } };
+	char name[32], what[32];
+	uint32_t info[5] = { 0 }; /* type, id, size of a key, of a value, entries: the head of struct bpf_map_info */
+	int fd = sys_bpf(CMD_OBJ_GET, &a, UPTO(pin)), r;
+	if (fd < 0)
+		return fd;
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	ssize_t n = readlink(name, what, sizeof(what));
+	union sys_attr b = { .info = { .fd = (uint32_t)fd, .len = sizeof(info), .info = ptr64(info) } };
+	r = n == 18 && !memcmp(what, "anon_inode:bpf-map", 18) ? sys_bpf(CMD_INFO_BY_FD, &b, UPTO(info)) : -EINVAL;
+	if (r < 0) {
+		close(fd);
+		return r;
+	}
+	*ret = (struct sys_map_info){ .type = info[0], .key_size = info[2] };
+	return fd;
 }
 static int sys_elem(int cmd, int fd, const void *key, const void *value, uint64_t flags)
 {

@@ -42,6 +42,8 @@ struct sys_prog {
 	uint32_t flags;
 };
 int sys_prog_load(const struct sys_prog *p);
+struct sys_map_info { uint32_t type, key_size; };
+int sys_map_pinned(const char *path, struct sys_map_info *ret); /* of the BPF file system, to be read only; -EINVAL: no map */
 struct sys_prog_info {
 	uint32_t id, xlated_insns, verified_insns;
 	uint64_t run_time_ns, run_cnt, recursion_misses;

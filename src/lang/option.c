@@ -12,6 +12,7 @@
 #include <ctype.h>
 #include <stdio.h>
 #include <strings.h>
+#include <sys/stat.h>
 
 #include "base/user.h"
 #include "lang/lex.h"
@@ -128,12 +129,12 @@ static void reader_type(struct option_reader *r, struct option_decl *o)
 {
 	static const struct { const char *word; enum option_type type; } types[] = {
 		{ "int", OPTION_INT }, { "string", OPTION_STRING }, { "duration", OPTION_DURATION }, { "size", OPTION_SIZE },
-		{ "cgroup", OPTION_CGROUP }, { "user", OPTION_USER },
+		{ "cgroup", OPTION_CGROUP }, { "user", OPTION_USER }, { "mntns", OPTION_MNTNS },
 	};
 	size_t i = 0, n = sizeof(types) / sizeof(*types);
 	struct token first = r->tok;
 	if (r->tok.kind != TK_IDENT)
-		reader_error(r, "expected a type: int, string, duration, size, user, cgroup, or words as a|b|c");
+		reader_error(r, "expected a type: int, string, duration, size, user, mntns, cgroup, or words as a|b|c");
 	reader_next(r);
 	while (i < n && !str_is(first.str, types[i].word))
 		i++;
@@ -145,7 +146,7 @@ static void reader_type(struct option_reader *r, struct option_decl *o)
 			reader_next(r);
 		}
 		if (o->choices.n == 1)
-			reader_error(r, "expected a type: int, string, duration, size, user, cgroup, or words as a|b|c");
+			reader_error(r, "expected a type: int, string, duration, size, user, mntns, cgroup, or words as a|b|c");
 		return;
 	}
 	o->type = types[i].type;
@@ -157,7 +158,7 @@ static void reader_type(struct option_reader *r, struct option_decl *o)
 			reader_error(r, "expected a unit: ns, us, ms, s, m, h, d");
 		reader_next(r);
 	}
-	if (o->type == OPTION_STRING || o->type == OPTION_CGROUP || o->type == OPTION_USER)
+	if (o->type == OPTION_STRING || o->type == OPTION_CGROUP || o->type == OPTION_USER || o->type == OPTION_MNTNS)
 		return;
 	o->has_lo = reader_bound(r, o, &o->lo);
 	if (reader_accept(r, TK_DOTDOT))
@@ -405,6 +406,15 @@ static const char *option_user(struct arena *a, struct str t, int64_t *ret)
 	return NULL;
 }
 
+static const char *option_mntns(struct arena *a, struct str t, int64_t *ret)
+{
+	struct stat st;
+	if (!option_is_number(t) || stat(arena_printf(a, "/proc/%.*s/ns/mnt", STR_FMT(t)), &st))
+		return arena_printf(a, "'%.*s' is no process whose mount namespace can be seen", STR_FMT(t));
+	*ret = (int64_t)st.st_ino;
+	return NULL;
+}
+
 const char *option_read(struct arena *a, const struct option_decl *o, struct str t, struct option_value *ret)
 {
 	const char *why = NULL;
@@ -438,6 +448,8 @@ const char *option_read(struct arena *a, const struct option_decl *o, struct str
 	case OPTION_SIZE:
 		why = option_size(a, t, &ret->num);
 		break;
+	case OPTION_MNTNS:
+		return option_mntns(a, t, &ret->num);
 	case OPTION_USER:
 		return option_user(a, t, &ret->num);
 	}

@@ -7,6 +7,7 @@
 
 enum option_type { OPTION_FLAG, OPTION_INT, OPTION_STRING, OPTION_DURATION, OPTION_SIZE,
 	OPTION_USER,  /* by name or number; in the program the number */
+	OPTION_MNTNS, /* a process; in the program the inode number of its mount namespace */
 	OPTION_CGROUP /* a path; in the program the id of that cgroup */ };
 
 struct option_decl {

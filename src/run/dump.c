@@ -11,7 +11,7 @@ static const char *dump_kind(enum module_map_kind k)
 		[MM_DATA] = "data", [MM_RING] = "ring", [MM_CONTROL] = "control", [MM_HASH] = "hash", [MM_LRU_HASH] = "lruhash",
 		[MM_PERCPU_HASH] = "percpuhash", [MM_LRU_PERCPU_HASH] = "percpulruhash", [MM_STACK] = "stack", [MM_GLOBAL] = "global",
 		[MM_UNWIND_RULES] = "unwindrules", [MM_UNWIND_WORDS] = "unwindwords", [MM_UNWIND_FILES] = "unwindfiles",
-		[MM_PERCPU] = "percpu", [MM_PACKETS] = "packets",
+		[MM_PERCPU] = "percpu", [MM_PACKETS] = "packets", [MM_PINNED] = "pinned",
 	};
 	return names[k];
 }

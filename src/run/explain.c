@@ -93,6 +93,7 @@ void explain_print(struct session *s, struct buf *out)
 		buf_addf(out, "map %.*s: %s\n", STR_FMT(name),
 			 explain_unwind(m->kind) ? explain_unwind(m->kind) :
 			 m->kind == MM_STACK ? "hash table of frames, each stack once" :
+			 m->kind == MM_PINNED ? "somebody else's, pinned there" :
 			 m->kind == MM_PACKETS ? "buffers of packets, one for each CPU" :
 			 m->kind == MM_GLOBAL ? "one word or region in the data map" :
 			 m->kind == MM_PERCPU ? "one region for each CPU in the data map" :

@@ -11,6 +11,7 @@
  */
 #include <ctype.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/sysinfo.h>
@@ -127,6 +128,32 @@ static int load_hash(const struct module_map *m)
 	return sys_map_create(types[m->kind], name, m->key_size, (m->value_size + 7) & ~7U, m->max_entries, 0);
 }
 
+/* A map that others have made and fill: it is opened to be read, and must be what the program's look-ups expect. */
+static int load_pinned(struct session *s, const struct module_map *m, struct run_map *x)
+{
+	struct sys_map_info info;
+	char why[96];
+	char *path = strndup(m->name.s, m->name.len);
+	int fd = path ? sys_map_pinned(path, &info) : -ENOMEM;
+	bool hash = fd >= 0 && (info.type == BPF_MAP_TYPE_HASH || info.type == BPF_MAP_TYPE_LRU_HASH || info.type == BPF_MAP_TYPE_PERCPU_HASH ||
+				info.type == BPF_MAP_TYPE_LRU_PERCPU_HASH);
+	free(path);
+	if (hash && info.key_size == m->key_size) {
+		x->fd = fd;
+		return 0;
+	}
+	if (fd >= 0 && !hash)
+		snprintf(why, sizeof(why), "it is no hash (its type is %u)", info.type);
+	else if (fd >= 0)
+		snprintf(why, sizeof(why), "its keys have %u bytes; %u are expected", info.key_size, m->key_size);
+	else
+		snprintf(why, sizeof(why), "%s", fd == -EINVAL ? "it is no map" : strerror(-fd));
+	diag_add(&s->diags, D_LOAD_PINNED, m->span, STR_FMT(m->name), why);
+	if (fd >= 0)
+		close(fd);
+	return -EINVAL;
+}
+
 static int load_map(struct session *s, uint32_t i)
 {
 	struct module_map *m = &s->module.maps.v[i];
@@ -161,6 +188,8 @@ static int load_map(struct session *s, uint32_t i)
 		m->max_entries = s->ncpus;
 		x->fd = sys_map_create(BPF_MAP_TYPE_PERF_EVENT_ARRAY, "packets", 4, 4, m->max_entries, 0);
 		break;
+	case MM_PINNED:
+		return load_pinned(s, m, x);
 	case MM_UNWIND_RULES:
 	case MM_UNWIND_WORDS:
 	case MM_UNWIND_FILES:

@@ -215,6 +215,14 @@ static struct type *kernel_file_number(struct sema_ctx *c, struct node *n)
 	return type_new(c->a, T_FILE_NUMBER, 16, 1);
 }
 
+static struct type *kernel_has_pinned(struct sema_ctx *c, struct node *n)
+{
+	sema_arg_literal(c, n, 0, N_STRING);
+	if (call_want(c, n, 1, K_INTS, "int") && c->final)
+		sema_coerce(c, &n->list.v[1], sema_int(c, 8, false));
+	return sema_basic(c, SB_BOOL);
+}
+
 /* full_path(path [, name]): by walking, so in every probe and without trust */
 static struct type *kernel_full_path(struct sema_ctx *c, struct node *n)
 {
@@ -239,6 +247,7 @@ struct type *sema_kernel(struct sema_ctx *c, struct node *n)
 	case B_WRITE_USER: return kernel_write_user(c, n);
 	case B_PERCPU_KADDR: return kernel_percpu(c, n);
 	case B_CGROUP_PATH: return kernel_cgroup_path(c, n);
+	case B_HAS_PINNED: return kernel_has_pinned(c, n);
 	case B_FILE_NUMBER: return kernel_file_number(c, n);
 	case B_KFUNC_ALLOWED: return kernel_kfunc_allowed(c, n);
 	default: return NULL;
