@@ -312,9 +312,19 @@ static bool attach_places(struct sema_ctx *c, struct node *at, struct expand *x)
 			break;
 		raw = (struct str){ raw.s + n + 1, raw.len - n - 1 };
 	}
-	if (x->list.n == 0 && missing < 2 && !optional)
+	if (x->list.n == 0 && !missing && !optional && memchr(at->str.s, '*', at->str.len))
+		vec_push(c->a, &c->missed, at); /* attach_missed() says it */
+	else if (x->list.n == 0 && missing < 2 && !optional)
 		diag_add(c->d, missing ? D_PROBE_NO_MATCH_WARN : D_PROBE_NO_MATCH, at->span, STR_FMT(at->str));
 	return true;
+}
+
+/* A pattern means what there is of its kind: beside attach points that there are it may be nothing ("kprobe:f, kprobe:f.constprop.*"). */
+static void attach_missed(struct sema_ctx *c, bool others)
+{
+	for (uint32_t i = 0; i < c->missed.n; i++)
+		diag_add(c->d, others ? D_PROBE_NO_MATCH_WARN : D_PROBE_NO_MATCH, c->missed.v[i]->span, STR_FMT(c->missed.v[i]->str));
+	c->missed.n = 0;
 }
 
 bool sema_probe_exists(struct sema_ctx *c, struct node *at, struct str raw)
@@ -421,6 +431,7 @@ static bool attach_pattern(struct sema_ctx *c, const struct attach_job *j, struc
 		bool event = p->id == PROV_TRACEPOINT && (n == 1 || n == 2);
 		one->str = str_of(arena_printf(c->a, "%s:%s%.*s", p->name, event ? "*:" : "", STR_FMT(rest)));
 		attach_at(c, j, one);
+		c->missed.n = 0;
 		if (c->d->n_errors == errors)
 			continue;
 		c->d->list.n = list;
@@ -434,13 +445,29 @@ static bool attach_pattern(struct sema_ctx *c, const struct attach_job *j, struc
 	return true;
 }
 
+/* The clause is left out: its maps are those of a program all the same (`end { clear(@start) }`). */
+static void attach_absent(struct sema_ctx *c, const struct node *n)
+{
+	if (!n)
+		return;
+	if (n->kind == N_MAP)
+		map_put(c->a, &c->absent, n->str, (void *)n);
+	attach_absent(c, n->a);
+	attach_absent(c, n->b);
+	attach_absent(c, n->c);
+	for (uint32_t i = 0; i < n->list.n; i++)
+		attach_absent(c, n->list.v[i]);
+}
+
 static void attach_probe(struct sema_ctx *c, struct node *probe, uint32_t index)
 {
 	struct attach_job j = { .probe = probe, .index = index, .first = c->s->clauses.n };
 	struct provider_use use = attach_use(c, probe, &j.looks);
 	j.argn = use.argn || use.regs; /* a #define may hide the words */
-	if (sema_option_off(c, probe->a))
+	if (sema_option_off(c, probe->a)) {
+		attach_absent(c, probe);
 		return;
+	}
 	c->env->prov.use = &use;
 	uint32_t before = c->s->attaches.n, errors = c->d->n_errors;
 	bool optional = false;
@@ -449,8 +476,11 @@ static void attach_probe(struct sema_ctx *c, struct node *probe, uint32_t index)
 		if (attach_params(c, probe->list.v[i]) && !attach_pattern(c, &j, probe->list.v[i]))
 			attach_at(c, &j, probe->list.v[i]);
 	}
+	attach_missed(c, c->s->attaches.n != before);
 	if (c->s->attaches.n == before && c->d->n_errors == errors && c->s->config.missing_probes == 1 && !optional && probe->list.n)
 		diag_add(c->d, D_PROBE_GONE, probe->list.v[0]->span);
+	if (c->s->attaches.n == before)
+		attach_absent(c, probe);
 	attach_better(c, j.first, &use, j.looks);
 	c->env->prov.use = NULL;
 }

@@ -18,11 +18,12 @@ enum feature {
 };
 
 struct facts;
-struct facts_param { struct str name; struct type *type; };
+struct facts_param { struct str name; struct type *type; const char *text; /* as C writes it; NULL unless facts.texts */ };
 struct facts_func {
 	struct str name;
 	uint32_t btf_id;
 	struct type *ret;
+	const char *ret_text;
 	VEC(struct facts_param) params;
 	bool variadic;
 	struct str module;   /* empty: the kernel itself */
@@ -81,6 +82,7 @@ struct facts {
 	const struct facts_ops *ops;
 	struct arena *arena;
 	struct type *void_type; /* shared; for implementers */
+	bool texts;             /* lists: declarations as the kernel's source has them, too */
 };
 
 #endif

@@ -373,12 +373,17 @@ static bool infer_guess(struct sema_ctx *c)
 	return c->changed;
 }
 
-/* A map that is read and never written holds zeros. */
+/* A map that is read and never written holds zeros; one that only clauses without any place would write has no keys. */
 static bool infer_read_only(struct sema_ctx *c)
 {
 	bool any = false;
 	for (uint32_t i = 0; i < c->s->maps.n; i++) {
 		struct map_sym *m = c->s->maps.v[i];
+		bool absent = !m->has_access && !m->value && map_get(&c->absent, m->name);
+		if (absent) {
+			m->has_access = m->keyed_known = m->keyed = true;
+			m->key = sema_int(c, 8, true);
+		}
 		if (m->has_access && !m->assigned && !m->value) {
 			m->value = sema_int(c, 8, true);
 			any = true;

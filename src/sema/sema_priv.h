@@ -29,8 +29,10 @@ struct sema_ctx {
 	struct map functions; /* name -> N_SUBPROG; its ival counts calls */
 	struct map macros;  /* name -> list of N_MACRO (first; chained by ->c) */
 	struct map defines; /* name -> text (struct str *) */
+	struct map absent;  /* "@x" that a clause without any place names: not unknown, though nothing gives it a type */
 	struct map ctypes;  /* "struct x", "union x", "enum x", typedef "x" -> struct type: defined by the program's C text */
 	struct map enums;   /* enum constant of the C text -> struct enum_const */
+	VEC(struct node *) missed; /* attach points of the clause at hand: patterns that match nothing */
 	struct options options; /* declared by the script, and its getopt() calls */
 	struct map getopts; /* option name -> struct getopt_opt */
 	struct map maps;    /* "@x" -> struct map_sym */

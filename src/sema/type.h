@@ -65,6 +65,7 @@ struct field {
 	uint8_t bit_offset, bit_size; /* bit-field: bits from the LSB of the type-sized unit at `offset`; size 0 = not one */
 	bool data_loc;       /* tracepoint __data_loc: u32 at offset, low half = offset of the data, high half = length */
 	bool rel_loc;        /* __rel_loc: the same, relative to the end of the field */
+	const char *text;    /* the declaration as C writes it, where facts.texts asked for it; or NULL */
 	const char *absent;  /* argument of a user function: why it cannot be read where the probe is; NULL: it can */
 };
 struct enum_value { struct str name; int64_t value; };
