@@ -52,7 +52,7 @@ static const char *kbtf_str(const struct kbtf *b, uint32_t off)
 	return off < b->strs_len ? b->strs + off : ""; /* the section ends with a NUL: checked at open */
 }
 
-static bool kbtf_rec(const struct kbtf *b, uint32_t id, struct kbtf_type *ret, const unsigned char **ret_more)
+bool kbtf_rec(const struct kbtf *b, uint32_t id, struct kbtf_type *ret, const unsigned char **ret_more)
 {
 	if (id == 0 || id >= b->n)
 		return false;
@@ -546,6 +546,8 @@ static void kbtf_fields(struct kbtf *b, struct type *t, const struct kbtf_type *
 			continue;
 		if (!f.name.len && f.type->kind == T_STRUCT && !kbtf_complete(b, f.type))
 			continue;
+		if (b->facts->texts)
+			f.text = arena_printf(b->arena, n_bits ? "%s : %u" : "%s", kbtf_declare(b, type_id, f.name.s), n_bits);
 		vec_push(b->arena, &t->fields, f);
 	}
 }
@@ -664,8 +666,9 @@ struct facts_func *kbtf_func(struct kbtf *b, uint32_t id, uint32_t skip)
 		id = rec.size_or_type;
 	}
 	f->ret = kbtf_make(b, rec.size_or_type);
+	f->ret_text = b->facts->texts && rec.size_or_type ? kbtf_param(b, rec.size_or_type, "retval") : NULL;
 	for (uint32_t i = skip; i < info_vlen(rec.info); i++) {
-		struct facts_param p = { str_of(kbtf_str(b, rd32(more + 8 * i))), NULL };
+		struct facts_param p = { str_of(kbtf_str(b, rd32(more + 8 * i))), NULL, NULL };
 		uint32_t type_id = rd32(more + 8 * i + 4);
 		if (!type_id) { /* "..." */
 			f->variadic = true;
@@ -674,6 +677,7 @@ struct facts_func *kbtf_func(struct kbtf *b, uint32_t id, uint32_t skip)
 		if (!p.name.len)
 			p.name = str_of(arena_printf(b->arena, "arg%u", i - skip));
 		p.type = kbtf_make(b, type_id);
+		p.text = b->facts->texts ? kbtf_param(b, type_id, p.name.s) : NULL;
 		vec_push(b->arena, &f->params, p);
 	}
 	return f;

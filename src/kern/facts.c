@@ -231,7 +231,7 @@ static struct facts_func *raw_find(struct kern *k, struct str event, uint32_t fi
 		if (!same)
 			continue;
 		for (uint32_t p = 0; p < fn->params.n; p++)
-			fn->params.v[p].name = names->params.v[p].name;
+			fn->params.v[p] = names->params.v[p];
 		break;
 	}
 	return fn;

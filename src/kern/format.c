@@ -228,6 +228,7 @@ static void format_field(const struct format_env *e, struct type *event, struct 
 		f.type = array ? format_array(e, t, type_text, size, sign) : format_plain(e, t, size, sign);
 	}
 	f.name.s = arena_strndup(e->arena, f.name.s, f.name.len);
+	f.text = e->facts->texts ? arena_strndup(e->arena, decl.s, decl.len) : NULL;
 	uint32_t end = f.offset + size;
 	if (end > event->size)
 		event->size = end;

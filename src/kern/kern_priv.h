@@ -38,6 +38,7 @@ struct kbtf {
 struct kbtf *kbtf_open_mem(struct facts *f, struct map *named, const void *blob, size_t len, const char **ret_why);
 struct kbtf *kbtf_open_path(struct facts *f, struct map *named, const char *path, const char **ret_why);
 void kbtf_close(struct kbtf *b);
+bool kbtf_rec(const struct kbtf *b, uint32_t id, struct kbtf_type *ret, const unsigned char **ret_more);
 uint32_t kbtf_kind(const struct kbtf *b, uint32_t id);
 const char *kbtf_name(const struct kbtf *b, uint32_t id); /* never NULL */
 /* The first type of that name whose kind is in the set (1 << KB_...); 0 if there is none. */
@@ -54,6 +55,10 @@ bool kbtf_enum_value(struct kbtf *b, struct str name, int64_t *ret, struct type 
 struct facts_func *kbtf_func(struct kbtf *b, uint32_t id, uint32_t skip);
 int64_t kbtf_extra(uint32_t info); /* bytes that follow a record's head; negative: no such kind */
 bool kbtf_reindex(struct kbtf *b, const struct kbtf *before); /* types and strings have grown; false: damaged */
+
+/* --- declare.c: types as C writes them --- */
+const char *kbtf_declare(struct kbtf *b, uint32_t id, const char *name); /* "struct dentry *d", "char comm[16]" */
+const char *kbtf_param(struct kbtf *b, uint32_t id, const char *name);   /* the type, a blank, the name: "struct dentry * d" */
 
 /* --- split.c: modules --- */
 /* The types of a module, or of BTF that is whole by itself, behind those that are there: their ids are its own plus *ret_shift. False: damaged. */

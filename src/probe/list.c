@@ -26,29 +26,67 @@ struct listing {
 
 /* -- arguments and types -- */
 
+/* Integers as C calls them on this machine: who looks for a probe reads the kernel's and the program's source beside it. */
+static void list_type_text(struct listing *x, const struct type *t)
+{
+	static const char *const ints[] = { [1] = "char", [2] = "short", [4] = "int", [8] = "long" };
+	if (t->kind == T_PTR) {
+		list_type_text(x, t->elem);
+		buf_adds(x->out, x->out->s[x->out->len - 1] == '*' ? "*" : " *");
+	} else if (t->kind == T_INT && t->size <= 8 && ints[t->size]) {
+		buf_addf(x->out, "%s%s", t->is_signed ? "" : "unsigned ", ints[t->size]);
+	} else {
+		type_print(t, x->out);
+	}
+}
+
 static void list_declare(struct listing *x, const struct type *t, const char *name, uint32_t bits)
 {
-	struct buf b = { 0 };
 	if (t->kind == T_STRING)
 		buf_addf(x->out, "char %s[%u]", name, t->size);
 	else if (t->kind == T_ARRAY && !t->is_float) {
-		type_print(t->elem, &b);
-		buf_addf(x->out, "%s %s[%u]", b.s ? b.s : "", name, t->count);
+		list_type_text(x, t->elem);
+		buf_addf(x->out, " %s[%u]", name, t->count);
 	} else {
-		type_print(t, &b);
-		bool star = b.len && b.s[b.len - 1] == '*';
-		buf_addf(x->out, "%s%s%s", b.s ? b.s : "", star ? "" : " ", name);
+		list_type_text(x, t);
+		buf_addf(x->out, " %s", name);
 	}
 	if (bits)
 		buf_addf(x->out, " : %u", bits);
-	buf_fini(&b);
 }
 
+/* Members of an anonymous union are members of what it is in; an iterator's pointers are each in one, with a number of 64 bits beside. */
 static void list_fields(struct listing *x, const struct type *t)
 {
 	for (uint32_t i = 0; t && i < t->fields.n; i++) {
+		const struct field *f = &t->fields.v[i];
+		if (!f->name.len && f->type->kind == T_STRUCT) {
+			for (uint32_t k = 0; k < f->type->fields.n; k++)
+				if (f->type->fields.v[k].name.len)
+					buf_addf(x->out, "    %s\n", f->type->fields.v[k].text ? f->type->fields.v[k].text : f->type->fields.v[k].name.s);
+			continue;
+		}
 		buf_adds(x->out, "    ");
-		list_declare(x, t->fields.v[i].type, t->fields.v[i].name.s ? t->fields.v[i].name.s : "", t->fields.v[i].bit_size);
+		if (f->text)
+			buf_adds(x->out, f->text);
+		else
+			list_declare(x, f->type, f->name.s ? f->name.s : "", f->bit_size);
+		buf_addc(x->out, '\n');
+	}
+}
+
+static void list_func(struct listing *x, const struct facts_func *fn, bool result)
+{
+	for (uint32_t k = 0; fn && k <= fn->params.n; k++) {
+		bool last = k == fn->params.n;
+		const char *text = last ? fn->ret_text : fn->params.v[k].text;
+		if (last && (!result || !fn->ret || fn->ret->kind == T_VOID))
+			return;
+		buf_adds(x->out, "    ");
+		if (text)
+			buf_adds(x->out, text);
+		else
+			list_declare(x, last ? fn->ret : fn->params.v[k].type, last ? "retval" : fn->params.v[k].name.s, 0);
 		buf_addc(x->out, '\n');
 	}
 }
@@ -67,7 +105,10 @@ static void list_body(struct listing *x, struct type *t, int depth)
 			buf_adds(x->out, "};\n");
 			continue;
 		}
-		list_declare(x, f->type, f->name.s ? f->name.s : "", f->bit_size);
+		if (f->text)
+			buf_adds(x->out, f->text);
+		else
+			list_declare(x, f->type, f->name.s ? f->name.s : "", f->bit_size);
 		buf_addf(x->out, "; // offset %u\n", f->offset);
 	}
 }
@@ -79,7 +120,7 @@ static void list_type(struct listing *x, char keyword, struct str name)
 		return;
 	x->n++;
 	bool is_enum = t->kind == T_ENUM;
-	buf_addf(x->out, "%s %.*s", is_enum ? "enum" : t->is_union ? "union" : "struct", STR_FMT(name));
+	buf_addf(x->out, "%s%s %.*s", x->params ? "vmlinux: " : "", is_enum ? "enum" : t->is_union ? "union" : "struct", STR_FMT(name));
 	if (!x->params) {
 		buf_addc(x->out, '\n');
 		return;
@@ -112,40 +153,36 @@ static void list_function(struct listing *x, const char *name)
 	const struct facts_func *fn = f->ops->has(f, FEAT_BTF) ? f->ops->function(f, module, str_of(colon ? colon + 1 : name)) : NULL;
 	if (!fn && !colon && f->ops->traceable && f->ops->traceable(f, STR(""), str_of(name), &in) == 1 && in.len)
 		fn = f->ops->function(f, in, str_of(name));
-	for (uint32_t k = 0; fn && k < fn->params.n; k++) {
-		buf_adds(x->out, "    ");
-		list_declare(x, fn->params.v[k].type, fn->params.v[k].name.s, 0);
-		buf_addc(x->out, '\n');
-	}
-	if (fn && fn->ret && fn->ret->kind != T_VOID) {
-		buf_adds(x->out, "    ");
-		list_declare(x, fn->ret, "retval", 0);
-		buf_addc(x->out, '\n');
+	list_func(x, fn, true);
+}
+
+/* What `args` of a kernel probe are; name as in lists, "category:event", "module:function". */
+static void list_args(struct listing *x, enum provider_id id, const char *name)
+{
+	const char *colon = strchr(name, ':');
+	struct str first = colon ? (struct str){ name, (uint32_t)(colon - name) } : STR("");
+	uint64_t event;
+	if (id == PROV_TRACEPOINT && colon)
+		list_fields(x, x->f->ops->tracepoint(x->f, first, str_of(colon + 1), &event));
+	else if (id == PROV_KPROBE || id == PROV_KRETPROBE || id == PROV_FENTRY || id == PROV_FEXIT)
+		list_function(x, name);
+	else if (id == PROV_RAWTRACEPOINT && colon)
+		list_func(x, x->f->ops->raw_tracepoint(x->f, first, str_of(colon + 1)), false);
+	else if (id == PROV_ITER) {
+		struct type *t = x->f->ops->iter(x->f, str_of(name), NULL);
+		if (t && (t->complete || x->f->ops->complete(x->f, t)))
+			list_fields(x, t);
 	}
 }
 
 static void list_printed(struct listing *x, enum provider_id id, const char *prefix, const struct parts_names *names, const char *suffix)
 {
 	for (uint32_t i = 0; i < names->list.n; i++) {
-		const char *name = names->list.v[i], *colon = strchr(name, ':');
+		const char *name = names->list.v[i];
 		x->n++;
 		buf_addf(x->out, "%s%s%s\n", prefix, name, suffix);
-		if (!x->params)
-			continue;
-		if (id == PROV_TRACEPOINT && colon) {
-			uint64_t event;
-			list_fields(x, x->f->ops->tracepoint(x->f, (struct str){ name, (uint32_t)(colon - name) }, str_of(colon + 1), &event));
-		} else if (id == PROV_KPROBE || id == PROV_FENTRY) {
-			list_function(x, name);
-		} else if (id == PROV_RAWTRACEPOINT) {
-			const struct facts_func *fn = colon ? x->f->ops->raw_tracepoint(x->f, (struct str){ name, (uint32_t)(colon - name) },
-										    str_of(colon + 1)) : NULL;
-			for (uint32_t k = 0; fn && k < fn->params.n; k++) {
-				buf_adds(x->out, "    ");
-				list_declare(x, fn->params.v[k].type, fn->params.v[k].name.s, 0);
-				buf_addc(x->out, '\n');
-			}
-		}
+		if (x->params)
+			list_args(x, id, name);
 	}
 }
 
@@ -175,10 +212,13 @@ static void list_fentry(struct listing *x, const char *provider, const char *pat
 static void list_events(struct listing *x, const char *provider, const struct perf_event_name *e, const char *pattern)
 {
 	for (; e->name; e++) {
-		if (!str_match(pattern, e->name) && !(e->alias && str_match(pattern, e->alias)))
-			continue;
-		x->n++;
-		buf_addf(x->out, "%s:%s:\n", provider, e->name);
+		const char *const names[] = { e->name, e->alias };
+		for (int i = 0; i < 2; i++) {
+			if (!names[i] || !*names[i] || !str_match(pattern, names[i]))
+				continue;
+			x->n++;
+			buf_addf(x->out, "%s:%s:\n", provider, names[i]);
+		}
 	}
 }
 
@@ -397,6 +437,22 @@ static int list_one(struct listing *x, const char *pattern)
 	return 0;
 }
 
+void probe_list_args(struct arena *a, struct kern *k, struct diags *d, struct attach_point *ap, struct buf *out)
+{
+	struct listing x = { .a = a, .k = k, .f = kern_facts(k), .d = d, .params = true, .out = out };
+	bool kernel = ap->provider == PROV_TRACEPOINT || ap->provider == PROV_RAWTRACEPOINT || ap->provider == PROV_FENTRY || ap->provider == PROV_FEXIT;
+	x.f->texts = true;
+	if (ap->provider == PROV_UPROBE || ap->provider == PROV_URETPROBE) {
+		struct provider_env env = { .facts = x.f, .diags = d, .arena = a, .missing_probes = 2, .impl = x.debug = probe_debug_new(a) };
+		x.env = &env;
+		list_debug(&x, ap);
+		probe_debug_free(x.debug);
+	} else if (!ap->program.id && ap->func.s) {
+		bool both = ap->target.len && (kernel || ap->in_module);
+		list_args(&x, ap->provider, both ? arena_printf(a, "%.*s:%.*s", STR_FMT(ap->target), STR_FMT(ap->func)) : ap->func.s);
+	}
+}
+
 int probe_list(struct arena *a, struct kern *k, struct diags *d, const char *pattern, int pid, bool params, struct buf *out)
 {
 	struct listing x = { .a = a, .k = k, .f = kern_facts(k), .d = d, .pid = pid, .params = params, .out = out };
@@ -407,6 +463,7 @@ int probe_list(struct arena *a, struct kern *k, struct diags *d, const char *pat
 			 arena_printf(a, "It appears that '%s' is a filename but the file does not exist. Treating '%s' as a search pattern.", pattern,
 				      pattern));
 	int r = 0;
+	x.f->texts = params;
 	x.debug = probe_debug_new(a);
 	for (const char *s = pattern; *s && r >= 0;) {
 		size_t n = strcspn(s, ",");

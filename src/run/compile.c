@@ -204,6 +204,7 @@ int session_compile(struct session *s, struct buf *dump)
 
 	compile_includes(s);
 	s->kern = kern_open(&s->arena);
+	kern_facts(s->kern)->texts = s->o->list && s->o->verbose;
 	for (int f = 0; f < FEAT_COUNT; f++)
 		if (s->o->without >> f & 1)
 			kern_without(s->kern, (enum feature)f);

@@ -73,10 +73,12 @@ void dump_plan(struct session *s, struct buf *out)
 void dump_list(struct session *s, struct buf *out)
 {
 	for (uint32_t i = 0; i < s->sema.attaches.n; i++) {
-		const struct attach_point *ap = s->sema.attaches.v[i];
+		struct attach_point *ap = s->sema.attaches.v[i];
 		if (ap->provider == PROV_BEGIN || ap->provider == PROV_END || ap->provider == PROV_SELF)
 			continue;
 		buf_add_safe(out, ap->name.s, ap->name.len, false);
 		buf_addc(out, '\n');
+		if (s->o->verbose)
+			probe_list_args(&s->arena, s->kern, &s->diags, ap, out);
 	}
 }
