@@ -212,6 +212,7 @@ struct out {
 	enum out_cell_form form; /* of the cells of tables */
 	struct out_table table;
 	struct out_rows rows;
+	bool waiting;        /* nothing is attached yet: what comes stays in buf, unless something else is written */
 	bool held;           /* what comes stays in buf: see rows.c */
 	bool quiet;          /* no "Attached N probes" */
 	bool no_warnings;

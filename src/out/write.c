@@ -54,7 +54,7 @@ void out_flush_err(struct out *o, const char *s, size_t n)
 
 void out_item_part(struct out *o)
 {
-	if (!o->held && (o->buf.len >= PART || o->buf.oom))
+	if (!o->held && !o->waiting && (o->buf.len >= PART || o->buf.oom))
 		out_flush(o);
 }
 
@@ -63,6 +63,6 @@ void out_item_done(struct out *o)
 	bool now = o->buffering == OUT_BUF_NONE || o->buf.len >= PART || o->buf.oom;
 	if (o->buffering == OUT_BUF_LINE && o->buf.len)
 		now |= memchr(o->buf.s, '\n', o->buf.len) != NULL;
-	if (now && !o->held)
+	if (now && !o->held && !o->waiting)
 		out_flush(o);
 }

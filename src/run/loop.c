@@ -51,7 +51,7 @@ static bool loop_portion(struct session *s, uint64_t *ret_n)
 	*ret_n = ring_drain(&s->events, event_handle, s, &more_events);
 	packets_drain(s);
 	faults_tell(s);
-	if (s->o->buffering != SESSION_FULL)
+	if (!s->out.waiting && s->o->buffering != SESSION_FULL)
 		out_flush(&s->out);
 	if (s->out.error)
 		s->stopping = true;

@@ -182,17 +182,24 @@ static void session_announce(struct session *s)
 	s->out.ops->text(&s->out, OUT_PRINTF, s->text.s, s->text.len);
 }
 
+/* What the begin programs have printed comes behind the word that all is attached, where the reference's readers look for it. */
 static void session_ready(struct session *s)
 {
+	struct buf begin = s->out.buf;
+	s->out.buf = (struct buf){ 0 };
+	s->out.waiting = false;
 	s->out.ops->attached(&s->out, s->attached.n_probes);
-	session_announce(s);
-	event_header(s);
-	if (s->o->buffering != SESSION_FULL)
-		out_flush(&s->out);
 	if (s->o->notify) {
 		out_flush(&s->out);
 		session_write(1, "__BPFTRACE_NOTIFY_PROBES_ATTACHED\n", 34);
 	}
+	buf_add(&s->out.buf, begin.s ? begin.s : "", begin.len);
+	s->out.buf.oom |= begin.oom;
+	buf_fini(&begin);
+	session_announce(s);
+	event_header(s);
+	if (s->o->buffering != SESSION_FULL)
+		out_flush(&s->out);
 	if (s->o->ready_fd >= 0) {
 		session_write(s->o->ready_fd, "ready\n", 6);
 		close(s->o->ready_fd);
@@ -286,6 +293,7 @@ static void session_run_loaded(struct session *s)
 		session_refused(s, "Cannot make the unwind tables", err);
 		return;
 	}
+	s->out.waiting = !s->o->suite;
 	if (!s->o->dry_run && !session_test_run(s, PROV_BEGIN, 0)) {
 		session_finish(s, false);
 		return;
