@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sonde fmt: scripts in the one layout. To standard output, or in place (written beside it and renamed, so that there is always a whole
+ * sonde fmt, and --fmt: scripts in the one layout. To standard output, or in place (written beside it and renamed, so that there is always a whole
  * file), or only the question whether they are in it already.
  */
 #include <errno.h>
@@ -61,12 +61,15 @@ static void fmt_feed(void *arg, const char *p, size_t n)
 		buf_add(r->to, p, n);
 }
 
-/* A new file beside the old one, with its mode and owner, in its place by one rename. Through links to what they name. */
-static int fmt_replace(const char *name, const struct buf *b)
+/* A new file beside the old one, with its mode and owner, in its place by one rename. Through links to what they name.
+ * `create`: there need not be an old one. */
+static int fmt_replace(const char *name, const struct buf *b, bool create)
 {
 	struct stat st;
 	char *real = realpath(name, NULL), *tmp = NULL;
 	int fd = -1, err = 0;
+	if (!real && errno == ENOENT && create)
+		return picture_write(name, b);
 	if (!real || stat(real, &st))
 		err = errno;
 	else if (!S_ISREG(st.st_mode))
@@ -99,44 +102,69 @@ static int fmt_replace(const char *name, const struct buf *b)
 	return err ? fmt_fail("failed to write", name, err) : 0;
 }
 
-static int fmt_file(const struct fmt_options *o, const char *name)
+/* 0, or FMT_FAILED: `out` is not to be used. */
+static int fmt_text(const char *name, struct str text, struct buf *out)
 {
 	struct arena a;
 	struct diags d;
 	jmp_buf oom;
-	struct buf text = { 0 }, out = { 0 }, err = { 0 };
+	struct buf err = { 0 };
+	volatile int status = 0;
+	arena_init(&a);
+	if (!setjmp(oom)) {
+		a.oom = &oom;
+		diags_init(&d, &a);
+		uint32_t source = diags_add_source(&d, str_of(name), text);
+		if (!fmt_program(&a, &d, source, out))
+			status = FMT_FAILED;
+		diag_render(&d, &err, isatty(2), false);
+		if (err.len)
+			fputs(err.s, stderr);
+	} else {
+		status = fmt_fail("failed to format", name, ENOMEM);
+	}
+	arena_fini(&a);
+	buf_fini(&err);
+	return status;
+}
+
+int fmt_mode(struct opt *o)
+{
+	struct buf out = { 0 };
+	bool in = o->program || !strcmp(o->file, "-");
+	int status = o->program ? 0 : script_read(o);
+	struct str text = o->program ? str_of(o->program) : o->text;
+	if (status)
+		return status;
+	status = fmt_text(in ? "stdin" : o->file, text, &out) ? 1 : 0;
+	if (!status)
+		status = o->output ? fmt_replace(o->output, &out, true) : picture_write(NULL, &out);
+	buf_fini(&out);
+	return status ? 1 : 0;
+}
+
+static int fmt_file(const struct fmt_options *o, const char *name)
+{
+	struct buf text = { 0 }, out = { 0 };
 	struct fmt_reader r = { .to = &text };
 	bool in = !strcmp(name, "-");
 	int status = picture_read(name, fmt_feed, &r) ? FMT_FAILED : 0;
 	if (!status && r.too_large)
 		status = fmt_fail("failed to read file", name, EFBIG);
-	arena_init(&a);
-	if (!status && !setjmp(oom)) {
-		a.oom = &oom;
-		diags_init(&d, &a);
-		uint32_t source = diags_add_source(&d, in ? STR("stdin") : str_of(name), (struct str){ text.s ? text.s : "", (uint32_t)text.len });
-		if (!fmt_program(&a, &d, source, &out))
-			status = FMT_FAILED;
-		diag_render(&d, &err, isatty(2), false);
-		if (err.len)
-			fputs(err.s, stderr);
-	} else if (!status) {
-		status = fmt_fail("failed to format", name, ENOMEM);
-	}
+	if (!status)
+		status = fmt_text(in ? "stdin" : name, (struct str){ text.s ? text.s : "", (uint32_t)text.len }, &out);
 	bool same = text.len == out.len && !memcmp(text.s ? text.s : "", out.s ? out.s : "", out.len);
 	if (!status && o->check) {
 		if (!same)
 			printf("%s\n", in ? "stdin" : name);
 		status = same ? 0 : FMT_DIFFERS;
 	} else if (!status && o->in_place) {
-		status = same ? 0 : fmt_replace(name, &out);
+		status = same ? 0 : fmt_replace(name, &out, false);
 	} else if (!status && picture_write(NULL, &out)) {
 		status = FMT_FAILED;
 	}
-	arena_fini(&a);
 	buf_fini(&text);
 	buf_fini(&out);
-	buf_fini(&err);
 	return status;
 }
 

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* --info: the system, the build, and every row of feature.def as "name: yes|no". Tests read it to know what can be tested. */
+/*
+ * --info: the system, the build, and every row of feature.def as "name: yes|no". Tests read it to know what can be tested; those
+ * written for the reference implementation also ask which libraries it was built with, so there is an answer for each of them.
+ */
 #include <sys/utsname.h>
 #include <unistd.h>
 
 #include "cli/opt.h"
 #include "kern/kern.h"
+#include "sym/sym.h"
 
 int info_print(struct arena *a, int fd)
 {
@@ -17,7 +21,10 @@ int info_print(struct arena *a, int fd)
 		buf_addf(&b, "System\n  OS: %s %s %s\n  Arch: %s\n", u.sysname, u.release, u.version, u.machine);
 	buf_addf(&b, "  lockdown: %s\n", mode < 0 || mode > 2 ? "unknown" : lockdown[mode]);
 	buf_addf(&b, "\nBuild\n  version: v%s\n  compiler: %s\n", SONDE_VERSION, __VERSION__);
-	buf_adds(&b, "\nKernel features\n");
+	buf_addf(&b, "  LLVM: no\n  bfd: no\n  libdw (DWARF support): %s\n  libsystemd (systemd notify support): no\n", dw_available() ? "yes" : "no");
+	buf_adds(&b, "  blazesym (advanced symbolization): no\n  dwunwind: ");
+	buf_adds(&b, kern_has(k, FEAT_UNWIND) ? "yes\n" : "no\n");
+	buf_adds(&b, "\nKernel features\n  Instruction limit: 1000000\n");
 	for (int f = 0; f < FEAT_COUNT; f++) {
 		const char *name = kern_feature_name((enum feature)f);
 		bool has = kern_has(k, (enum feature)f);

@@ -208,6 +208,8 @@ static int main_run(struct arena *a, int argc, char **argv, char **env)
 		return 0;
 	case MODE_INFO:
 		return info_print(a, 1);
+	case MODE_FORMAT:
+		return fmt_mode(&o);
 	case MODE_LIST:
 		return o.program || o.file ? main_session(&o) : main_list(&o);
 	case MODE_RUN:

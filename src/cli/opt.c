@@ -19,7 +19,7 @@
 
 enum {
 	OPT_INFO = 256, OPT_UNSAFE, OPT_DRY_RUN, OPT_DUMP, OPT_EXPLAIN, OPT_READY_FD, OPT_NO_FEATURE, OPT_NO_WARNINGS, OPT_MAX_COST, OPT_JSON, OPT_IGNORED,
-	OPT_IGNORED_ARG, OPT_INCLUDE, OPT_TRACEABLE, OPT_MODE, OPT_TEST, OPT_BENCH, OPT_FILTER, OPT_COMPILED, OPT_AOT, OPT_UNWIND, OPT_LIVE, OPT_FOLLOW
+	OPT_IGNORED_ARG, OPT_INCLUDE, OPT_TRACEABLE, OPT_MODE, OPT_TEST, OPT_FMT, OPT_BENCH, OPT_FILTER, OPT_COMPILED, OPT_AOT, OPT_UNWIND, OPT_LIVE, OPT_FOLLOW
 };
 
 static const struct option opt_long[] = {
@@ -49,6 +49,7 @@ static const struct option opt_long[] = {
 	{ "include", required_argument, NULL, OPT_INCLUDE },
 	{ "traceable-functions", required_argument, NULL, OPT_TRACEABLE },
 	{ "mode", required_argument, NULL, OPT_MODE },
+	{ "fmt", no_argument, NULL, OPT_FMT },
 	{ "test", no_argument, NULL, OPT_TEST },
 	{ "bench", no_argument, NULL, OPT_BENCH },
 	{ "probe-filter", required_argument, NULL, OPT_FILTER },
@@ -100,6 +101,7 @@ void opt_usage(int fd)
 		"    --include FILE     as if the program began with #include \"FILE\"\n"
 		"    --probe-filter RE  run only the probes whose name matches the regular expression\n"
 		"    --test, --bench    run the program's test: or bench: probes, and report\n"
+		"    --fmt              print the program in the one layout, or write it to the file of -o (see sonde fmt)\n"
 		"    -l, --list [PATTERN|FILE]\n"
 		"                       list the attach points that match (-v: with their arguments)\n"
 		"    -v, --verbose      how each probe is attached, its hits and cost at the end; whole kernel logs\n"
@@ -250,7 +252,10 @@ static int opt_mode(struct opt *o, const char *mode)
 			return 0;
 		}
 	}
-	return opt_fail("USAGE: --mode must be one of test, bench, codegen, compiler-bench: %s", mode);
+	if (strcmp(mode, "format"))
+		return opt_fail("USAGE: --mode must be one of test, bench, codegen, compiler-bench, format: %s", mode);
+	o->mode = MODE_FORMAT;
+	return 0;
 }
 
 static int opt_one(struct opt *o, int c, char **argv)
@@ -314,6 +319,7 @@ static int opt_one(struct opt *o, int c, char **argv)
 	case OPT_INCLUDE: vec_push(o->arena, &o->includes, optarg); return 0;
 	case OPT_TRACEABLE: s->traceable = optarg; return 0;
 	case OPT_MODE: return opt_mode(o, optarg);
+	case OPT_FMT: return opt_mode(o, "format");
 	case OPT_TEST: s->suite = SESSION_TESTS; return 0;
 	case OPT_BENCH: s->suite = SESSION_BENCHMARKS; return 0;
 	case OPT_FILTER: s->filter = optarg; return 0;
@@ -458,7 +464,7 @@ static int opt_finish(struct opt *o)
 		return opt_fail("USAGE: --live shows text on the terminal: it goes without -f and -o.");
 	if (s->screen_fd >= 0 && !isatty(s->screen_fd))
 		return opt_fail("USAGE: --live needs a terminal; -f svg -o FILE writes the picture to a file.");
-	if (o->mode == MODE_RUN && (o->program ? !*o->program : !o->file))
+	if ((o->mode == MODE_RUN || o->mode == MODE_FORMAT) && (o->program ? !*o->program : !o->file))
 		return opt_fail("USAGE: filename or -e 'program' required.");
 	s->params = o->params.v;
 	s->n_params = o->params.n;
@@ -500,7 +506,7 @@ int opt_parse(struct opt *o, int argc, char **argv, char **env)
 		o->pattern = i < argc ? argv[i++] : NULL;
 		if (o->pattern && (!strcmp(o->pattern, "-") || (!strpbrk(o->pattern, ":*") && !access(o->pattern, R_OK))))
 			o->file = o->pattern;
-	} else if (o->mode == MODE_RUN && !o->program) {
+	} else if ((o->mode == MODE_RUN || o->mode == MODE_FORMAT) && !o->program) {
 		o->file = i < argc ? argv[i++] : NULL;
 	}
 	for (; i < argc; i++) {

@@ -10,7 +10,7 @@
 
 #define SONDE_VERSION "0.1.0"
 
-enum opt_mode { MODE_RUN, MODE_LIST, MODE_INFO, MODE_VERSION, MODE_HELP, MODE_DONE /* said all that there was to say */ };
+enum opt_mode { MODE_RUN, MODE_LIST, MODE_INFO, MODE_VERSION, MODE_HELP, MODE_FORMAT, MODE_DONE /* said all that there was to say */ };
 
 struct opt {
 	struct arena *arena;
@@ -47,6 +47,7 @@ int cmd_flame(int argc, char **argv); /* cmd_flame.c */
 struct film;
 int picture_draw(int fd, const struct film *film, const char *output);
 int cmd_fmt(int argc, char **argv);
+int fmt_mode(struct opt *o); /* cmd_fmt.c: --fmt */
 struct args;
 int tplist_run(struct opt *o, const struct args *args);      /* tplist.c */
 int multi_translate(struct opt *o, const struct args *args); /* multi.c: the program of a multi-tool; 0, or a status */

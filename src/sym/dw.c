@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "sym/dw.h"
+#include "sym/sym.h"
 
 #ifdef SONDE_STATIC
 
@@ -68,3 +69,12 @@ void dw_close(struct dw *d)
 }
 
 #endif
+
+bool dw_available(void)
+{
+	struct dw *d;
+	if (dw_open(&d) < 0)
+		return false;
+	dw_close(d);
+	return true;
+}

@@ -154,4 +154,6 @@ bool sym_procs_at(struct sym_procs *p, uint32_t pid, uint64_t addr, struct sym_f
 /* The build id of the file that is mapped there (the number of its bytes, or 0), and the offset in the file. */
 uint32_t sym_procs_id(struct sym_procs *p, uint32_t pid, uint64_t addr, const uint8_t **ret_id, uint64_t *ret_offset);
 
+bool dw_available(void); /* is there a library that reads DWARF? */
+
 #endif
