@@ -97,8 +97,8 @@ static void args_long(struct args_walk *w, const char *word)
 		found = d;
 		n++;
 	}
-	if (n == 1 && found->type == OPTION_FLAG && str_is(found->name, "folded"))
-		args_engine(w, arena_strdup(w->a, "-f"), arena_strdup(w->a, "folded"));
+	if (n == 1 && found->type == OPTION_FLAG && (str_is(found->name, "folded") || str_is(found->name, "csv")))
+		args_engine(w, arena_strdup(w->a, "-f"), arena_strndup(w->a, found->name.s, found->name.len));
 	if (n == 1 && found->type == OPTION_FLAG && eq) {
 		args_fail(w, "--%.*s takes no value", STR_FMT(found->name));
 	} else if (n == 1) {
@@ -147,6 +147,8 @@ static void args_short(struct args_walk *w, const char *word)
 			args_value(w, d, (struct str){ "", 0 });
 		if (args_is_format(w, p))
 			d = NULL;
+		if (d && d->type == OPTION_FLAG && str_is(d->name, "csv"))
+			args_engine(w, arena_strdup(w->a, "-f"), arena_strdup(w->a, "csv"));
 		if (d && d->type == OPTION_FLAG) {
 			args_value(w, d, (struct str){ "", 0 });
 			continue;
