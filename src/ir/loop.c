@@ -69,9 +69,12 @@ void pass_loop(struct pass_ctx *c)
 			struct ins phi = f->ins.v[f->blocks.v[b].ins.v[n]];
 			for (uint32_t j = 0; phi.op == OP_PHI && phi.ty == TY_I64 && j < f->blocks.v[b].preds.n; j++) {
 				uint32_t p = f->blocks.v[b].preds.v[j];
+				ref zero = f->ins.v[may].a[0];
 				if (ir_dominates(f, b, p) || pointers[f->phis.v[phi.aux + j]])
 					continue; /* round and round */
-				f->phis.v[phi.aux + j] = loop_hide(f, p, f->phis.v[phi.aux + j], f->ins.v[may].a[0]);
+				if (!ir_dominates(f, f->ins.v[zero].blk, p))
+					continue; /* no loop any more: its only round leaves it, and the zero went where it is used */
+				f->phis.v[phi.aux + j] = loop_hide(f, p, f->phis.v[phi.aux + j], zero);
 				c->changed = true;
 			}
 		}
