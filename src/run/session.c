@@ -256,7 +256,8 @@ static void session_finish(struct session *s, bool ran)
 {
 	if (s->data)
 		__atomic_store_n((uint64_t *)s->data + DW_EXITING, 0, __ATOMIC_SEQ_CST); /* end programs do run */
-	loop_drain(s);
+	if (!s->o->dry_run) /* of what came meanwhile nothing is wanted */
+		loop_drain(s);
 	sample_take(s); /* what has come since the last look */
 	if (ran && !s->o->dry_run)
 		session_test_run(s, PROV_END, 0);
