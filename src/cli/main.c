@@ -146,6 +146,8 @@ static int main_session(struct opt *o)
 		s->list = o->mode == MODE_LIST;
 		main_raise_files();
 		status = session_run(s);
+		if (o->aot && !status)
+			status = executable_write(o);
 		if (picture) {
 			int drawn = picture_draw(s->out_fd, s->film, o->output);
 			status = status ? status : drawn;

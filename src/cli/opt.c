@@ -19,7 +19,7 @@
 
 enum {
 	OPT_INFO = 256, OPT_UNSAFE, OPT_DRY_RUN, OPT_DUMP, OPT_EXPLAIN, OPT_READY_FD, OPT_NO_FEATURE, OPT_NO_WARNINGS, OPT_MAX_COST, OPT_JSON, OPT_IGNORED,
-	OPT_IGNORED_ARG, OPT_INCLUDE, OPT_TRACEABLE, OPT_MODE, OPT_TEST, OPT_FMT, OPT_BENCH, OPT_FILTER, OPT_COMPILED, OPT_AOT, OPT_UNWIND, OPT_LIVE, OPT_FOLLOW
+	OPT_IGNORED_ARG, OPT_INCLUDE, OPT_TRACEABLE, OPT_MODE, OPT_TEST, OPT_FMT, OPT_DEBUGINFO, OPT_BENCH, OPT_FILTER, OPT_COMPILED, OPT_AOT, OPT_UNWIND, OPT_LIVE, OPT_FOLLOW
 };
 
 static const struct option opt_long[] = {
@@ -57,7 +57,7 @@ static const struct option opt_long[] = {
 	{ "btf", no_argument, NULL, OPT_IGNORED },
 	{ "verify-llvm-ir", no_argument, NULL, OPT_IGNORED },
 	{ "usdt-file-activation", no_argument, NULL, OPT_IGNORED },
-	{ "debuginfo", required_argument, NULL, OPT_IGNORED_ARG },
+	{ "debuginfo", required_argument, NULL, OPT_DEBUGINFO },
 	{ "dwarf-pid", required_argument, NULL, OPT_IGNORED_ARG },
 	/* artefacts of other compilers */
 	{ "emit-elf", required_argument, NULL, OPT_COMPILED },
@@ -116,6 +116,9 @@ void opt_usage(int fd)
 		"    -d, --debug STAGES the same\n"
 		"    --dry-run          stop when everything is attached\n"
 		"    --ready-fd N       write a line to descriptor N when everything is attached\n"
+		"    --debuginfo DIRS   look for debug files in these folders, too (colons between them; one without a leading slash: beside\n"
+		"                       the binary)\n"
+		"    --aot FILE         write the program as an executable; it is compiled where it runs\n"
 		"    --traceable-functions FILE\n"
 		"                       the kernel's functions that can be traced; default: tracefs' list\n"
 		"    --no-feature LIST  do as if the kernel could not: kprobe_multi, kprobe_session, uprobe_multi\n"
@@ -326,7 +329,9 @@ static int opt_one(struct opt *o, int c, char **argv)
 	case OPT_COMPILED:
 		return opt_fail("sonde has its own compiler and makes no ELF or LLVM files; --dump=ir,bpf shows what it makes");
 	case OPT_AOT:
-		return opt_fail("sonde compiles in milliseconds and makes no executables of scripts: run the script itself");
+		o->aot = optarg;
+		s->check = true;
+		return 0;
 	case OPT_DRY_RUN: s->dry_run = s->quiet = true; return 0;
 	case OPT_EXPLAIN: s->explain = true; return 0;
 	case OPT_NO_FEATURE: return opt_without(o, optarg);
@@ -337,6 +342,8 @@ static int opt_one(struct opt *o, int c, char **argv)
 		s->ready_fd = (int)fd;
 		return 0;
 	}
+	case OPT_DEBUGINFO: /* where symbols are read, also by helpers, it is looked at as DEBUGINFOD_URLS is */
+		return setenv("SONDE_DEBUGINFO", optarg, 1) ? opt_fail("out of memory") : 0;
 	case 'b':
 	case OPT_IGNORED:
 	case OPT_IGNORED_ARG: return 0;
@@ -352,7 +359,7 @@ static int opt_one(struct opt *o, int c, char **argv)
 /* BPFTRACE_<KEY> and SONDE_<KEY> of the environment, except what is no configuration; the latter wins. */
 static void opt_environment(struct opt *o, char **env)
 {
-	static const char *const other[] = { "COLOR", "BTF", "KERNEL_SOURCE", "KERNEL_BUILD", "VMLINUX", "DUMMY_TS_MAP" };
+	static const char *const other[] = { "COLOR", "BTF", "KERNEL_SOURCE", "KERNEL_BUILD", "VMLINUX", "DUMMY_TS_MAP", "DEBUGINFO" };
 	static const char *const prefixes[] = { "BPFTRACE_", "SONDE_" };
 	const char *colour = "auto";
 	for (size_t p = 0; p < 2; p++) {
@@ -458,6 +465,8 @@ static int opt_finish(struct opt *o)
 		return opt_fail("USAGE: Cannot use both -c and -p.");
 	if (o->session.follow && !o->session.pid && !o->session.cmd)
 		return opt_fail("USAGE: --follow needs -p or -c: whose children?");
+	if (s->runtime_warnings && o->aot)
+		return opt_fail("Cannot use -k with --aot");
 	if (s->runtime_warnings && s->no_warnings)
 		return opt_fail("USAGE: -k, --warnings conflicts with --no-warnings");
 	if (s->screen_fd >= 0 && (s->json || s->csv || s->folded || o->output))

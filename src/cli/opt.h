@@ -21,6 +21,7 @@ struct opt {
 	struct str text;      /* of the file, once it was read */
 	const char *pattern;  /* -l without a program; NULL: everything */
 	const char *output;   /* -o */
+	const char *aot;      /* --aot: the file */
 	struct session_options session;
 	VEC(const char *) params, named, include_dirs, includes;
 	VEC(struct session_setting) settings;
@@ -35,6 +36,9 @@ bool script_find(struct opt *o, const char *word); /* a tool, or a file that dec
 const char *script_name(const struct opt *o);
 int script_args(struct opt *o, char *const *words, int n, args_known *known, struct args *ret);
 int script_help(struct opt *o); /* --help of a script without an options block; MODE_DONE unless it is the script's own */
+
+/* executable.c: --aot, after the program has been compiled */
+int executable_write(const struct opt *o);
 
 /* info.c: --info */
 int info_print(struct arena *a, int fd);

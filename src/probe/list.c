@@ -417,13 +417,16 @@ static int list_one(struct listing *x, const char *pattern)
 	for (uint32_t i = 0; i < probe_providers.n; i++) {
 		const struct provider *p = probe_providers.v[i];
 		/* "*:/bin/x:main": what has a path is of programs */
-		bool meant = file ? p->id == PROV_UPROBE || p->id == PROV_USDT : list_is_default(p->id);
+		bool user = p->id == PROV_UPROBE || p->id == PROV_USDT;
+		bool meant = file ? user : list_is_default(p->id) || (user && x->pid);
 		if (wild ? !meant || !str_match(prov.s, p->name) : provider_find(&probe_providers, prov) != p)
 			continue;
 		any = true;
 		if (p->id == PROV_UPROBE || p->id == PROV_URETPROBE || p->id == PROV_USDT ||
 		    ((p->id == PROV_FENTRY || p->id == PROV_FEXIT) && !strncmp(rest, "bpf:", 4))) {
-			int r = list_user(x, p, rest);
+			/* all that a process has mapped has no file's name */
+			const char *what = x->pid && wild && !strchr(rest, ':') ? arena_printf(x->a, "*:%s", rest) : rest;
+			int r = list_user(x, p, what);
 			if (r < 0)
 				return r;
 		} else {

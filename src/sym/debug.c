@@ -5,6 +5,7 @@
  *
  *   /usr/lib/debug/.build-id/xx/yyyy.debug   by the build id
  *   DIR/NAME, DIR/.debug/NAME, /usr/lib/debug/DIR/NAME   by .gnu_debuglink, which has the name and a CRC-32
+ *   the same in the folders of --debuginfo    (SONDE_DEBUGINFO), which come first: they were asked for
  *   the servers of DEBUGINFOD_URLS            when the user's environment has that (fetch.c)
  *
  * A file is believed when it has the binary's build id; or, where one of them has none, when its CRC is that of the link. A container
@@ -130,14 +131,13 @@ static int debug_try(const struct sym_elf *e, const char *root, const char *path
 	return fd;
 }
 
-static int debug_by_id(const struct sym_elf *e, const char *root)
+static int debug_by_id(const struct sym_elf *e, const char *root, const char *dir)
 {
-	char path[sizeof(DEBUG_DIR) + 32 + 2 * SYM_ID_MAX];
-	size_t at = (size_t)snprintf(path, sizeof(path), DEBUG_DIR "/.build-id/%02x/", e->id[0]);
+	char path[PATH_MAX], id[2 * SYM_ID_MAX + 1] = "";
 	for (uint32_t i = 1; i < e->n_id; i++)
-		at += (size_t)snprintf(path + at, sizeof(path) - at, "%02x", e->id[i]);
-	snprintf(path + at, sizeof(path) - at, ".debug");
-	return debug_try(e, root, path, NULL);
+		snprintf(id + 2 * (i - 1), sizeof(id) - 2 * (i - 1), "%02x", e->id[i]);
+	int n = snprintf(path, sizeof(path), "%s/.build-id/%02x/%s.debug", dir, e->id[0], id);
+	return n > 0 && n < (int)sizeof(path) ? debug_try(e, root, path, NULL) : -ENOENT;
 }
 
 static int debug_by_link(const struct sym_elf *e, const char *root, const struct debug_link *link)
@@ -159,15 +159,49 @@ static int debug_by_link(const struct sym_elf *e, const char *root, const struct
 	return fd;
 }
 
+/* One folder of --debuginfo: by the build id, the link's name in it, and below it by the binary's own folder. */
+static int debug_in_dir(const struct sym_elf *e, const struct debug_link *link, const char *dir)
+{
+	const char *slash = e->path && e->path[0] == '/' ? strrchr(e->path, '/') : NULL;
+	int own = slash ? (int)(slash - e->path) : 0, fd = -ENOENT;
+	char path[PATH_MAX];
+	if (dir[0] != '/') { /* beside the binary */
+		int n = snprintf(path, sizeof(path), "%.*s/%s/%s", own, e->path ? e->path : "", dir, link->name);
+		return slash && link->name[0] && n < (int)sizeof(path) ? debug_try(e, "", path, link) : -ENOENT;
+	}
+	if (e->n_id)
+		fd = debug_by_id(e, "", dir);
+	if (fd < 0 && link->name[0] && snprintf(path, sizeof(path), "%s/%s", dir, link->name) < (int)sizeof(path))
+		fd = debug_try(e, "", path, link);
+	if (fd < 0 && link->name[0] && slash && snprintf(path, sizeof(path), "%s%.*s/%s", dir, own, e->path, link->name) < (int)sizeof(path))
+		fd = debug_try(e, "", path, link);
+	return fd;
+}
+
+static int debug_in_dirs(const struct sym_elf *e, const struct debug_link *link)
+{
+	int fd = -ENOENT;
+	for (const char *s = getenv("SONDE_DEBUGINFO"); s && *s && fd < 0;) {
+		size_t n = strcspn(s, ":");
+		char *dir = strndup(s, n);
+		if (dir && n)
+			fd = debug_in_dir(e, link, dir);
+		free(dir);
+		s += n + (s[n] == ':');
+	}
+	return fd;
+}
+
 int elf_find_debug(struct sym_elf *e, Elf *elf)
 {
 	struct debug_link link = { 0 };
 	int fd = -ENOENT;
 	debug_read_link(elf, &link);
+	fd = debug_in_dirs(e, &link);
 	for (int pass = e->root && *e->root ? 0 : 1; fd < 0 && pass < 2; pass++) {
 		const char *root = pass ? "" : e->root;
 		if (e->n_id)
-			fd = debug_by_id(e, root);
+			fd = debug_by_id(e, root, DEBUG_DIR);
 		if (fd < 0 && link.name[0])
 			fd = debug_by_link(e, root, &link);
 	}
