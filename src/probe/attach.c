@@ -328,7 +328,7 @@ static void attach_fail_kernel(struct attaching *x, uint32_t at, int err)
 		}
 	}
 	if (err == -EILSEQ)
-		attach_fail_text(x, at, err, "no instruction begins at this offset");
+		attach_fail_text(x, at, err, "no instruction begins there: Possible attachment attempt in the middle of an instruction, try a different offset.");
 	else
 		attach_fail(x, at, err, "cannot attach to the function");
 }
