@@ -339,35 +339,30 @@ static void text_put(struct lower *l, ref at, const char *s)
 /*
  * The strings at t, a NUL before each and `used` bytes together, to `to`, each in quotation marks; marks and backslashes within get a
  * backslash. The verifier shall see as few states as it can: where the next byte goes is any number below a power of two to it,
- * whatever the bytes before were.
+ * whatever the bytes before were; and every branch in the loop counts, where it must walk all rounds.
  */
-static void text_quote(struct lower *l, struct place t, uint32_t room, ref used, ref more, struct place to, uint32_t size, uint32_t mask)
+static void text_quote(struct lower *l, struct place t, ref used, ref more, struct place to, uint32_t size, uint32_t mask)
 {
 	struct func *f = l->b.f;
 	uint32_t v_i = func_var(f, TY_I64, "i"), v_out = func_var(f, TY_I64, "out");
-	uint32_t head = func_block(f), in = func_block(f), fits = func_block(f), body = func_block(f), mark = func_block(f), first = func_block(f),
-		 later = func_block(f), text = func_block(f), quiet = func_block(f), escape = func_block(f), plain = func_block(f),
+	uint32_t head = func_block(f), fits = func_block(f), body = func_block(f), word = func_block(f), mark = func_block(f), text = func_block(f), quiet = func_block(f), escape = func_block(f), plain = func_block(f),
 		 next = func_block(f), cut = func_block(f), close = func_block(f), dots = func_block(f), done = func_block(f);
-	ir_setvar(LB, v_i, ir_const(LB, 0));
-	ir_setvar(LB, v_out, ir_const(LB, 0));
+	text_put(l, to.base, "\"");
+	ir_setvar(LB, v_i, ir_const(LB, 1));
+	ir_setvar(LB, v_out, ir_bin(LB, OP_AND, ir_bin(LB, OP_ADD, ir_load(LB, TY_I64, 8, false, lower_header(l, DW_ZERO), 0), ir_const(LB, 1)),
+				   ir_const(LB, mask)));
 	lower_loop(l, head, close);
 	ref i = ir_getvar(LB, v_i), out = ir_getvar(LB, v_out);
-	ir_br(LB, ir_bin(LB, OP_ULT, i, used), in, close);
-	ir_at(LB, in);
-	ir_br(LB, ir_bin(LB, OP_ULT, i, ir_const(LB, room)), fits, close); /* for the verifier */
+	ir_br(LB, ir_bin(LB, OP_ULT, i, ir_const(LB, size)), fits, close);
 	ir_at(LB, fits);
 	ir_br(LB, ir_bin(LB, OP_ULT, out, ir_const(LB, size - 8)), body, cut);
 	ir_at(LB, body);
 	ref end = ir_addptr(LB, to.base, out);
-	ref c = ir_load(LB, TY_I64, 1, false, ir_addptr(LB, t.base, i), 0);
-	ir_br(LB, c, text, mark);
+	ref c = ir_load(LB, TY_I64, 1, false, ir_addptr(LB, t.base, ir_bin(LB, OP_AND, i, ir_const(LB, mask))), 0);
+	ir_br(LB, c, text, word);
+	ir_at(LB, word);
+	ir_br(LB, ir_bin(LB, OP_ULT, i, used), mark, close); /* all is NULs behind the last */
 	ir_at(LB, mark);
-	ir_br(LB, i, later, first);
-	ir_at(LB, first);
-	text_put(l, end, "\"");
-	ir_setvar(LB, v_out, ir_bin(LB, OP_ADD, out, ir_const(LB, 1)));
-	ir_jmp(LB, next);
-	ir_at(LB, later);
 	text_put(l, end, "\" \"");
 	ir_setvar(LB, v_out, ir_bin(LB, OP_ADD, out, ir_const(LB, 3)));
 	ir_jmp(LB, next);
@@ -476,9 +471,13 @@ void lower_words_into(struct lower *l, struct node *n, struct place dst)
 		uint32_t mask = 1;
 		while (mask < size - 1)
 			mask = mask * 2 + 1;
-		struct place to = { .base = lower_scratch(l, lower_scratch_alloc(l, mask + 9)), .where = W_MEM, .align = 8 };
-		lower_zero(l, to, (mask + 9) & ~7u);
-		text_quote(l, t, room, ir_getvar(LB, v_used), ir_getvar(LB, v_more), to, size, mask);
+		struct place to = { .base = lower_scratch(l, lower_scratch_alloc(l, mask + 25)), .where = W_MEM, .align = 8 };
+		lower_zero(l, to, mask + 25);
+		/* by way of memory, atomically: all ways out of the loop above are one to the verifier, or it would walk each through the next loop */
+		ir_atomic(LB, OP_AADD, 8, to.base, mask + 9, ir_getvar(LB, v_used));
+		ir_atomic(LB, OP_AADD, 8, to.base, mask + 17, ir_getvar(LB, v_more));
+		ref used = ir_load(LB, TY_I64, 8, false, to.base, mask + 9), rest = ir_load(LB, TY_I64, 8, false, to.base, mask + 17);
+		text_quote(l, t, used, rest, to, size, mask);
 		t = to;
 	}
 	ir_store(LB, 1, t.base, size - 1, ir_const(LB, 0));
