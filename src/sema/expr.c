@@ -166,6 +166,22 @@ static void expr_no_field(struct sema_ctx *c, const struct node *n, const struct
 	sema_near_field(c, t, n->str);
 }
 
+/* `.` goes through pointers, any number of them, to what has members. */
+static struct type *expr_behind(struct sema_ctx *c, struct node *n, struct type *t, enum addr_space *as)
+{
+	while (t->kind == T_PTR && (t->elem->kind == T_PTR || t->elem->kind == T_STRUCT || t->elem->kind == T_RECORD || t->elem->kind == T_TUPLE)) {
+		*as = t->as ? t->as : sema_space(c->clause);
+		if (c->final) {
+			n->a = sema_deref(c, n->a);
+			t = n->a->type;
+		} else {
+			/* the same without touching the tree */
+			t = expr_loaded(c, t->elem, *as, &(struct node){ .kind = N_UNARY });
+		}
+	}
+	return t;
+}
+
 static struct type *expr_field(struct sema_ctx *c, struct node *n)
 {
 	struct type *t = sema_expr(c, &n->a);
@@ -173,16 +189,7 @@ static struct type *expr_field(struct sema_ctx *c, struct node *n)
 	bool args = n->a->kind == N_BUILTIN && n->a->builtin == B_ARGS;
 	if (t->kind == T_ERROR)
 		return t;
-	while (t->kind == T_PTR && (t->elem->kind == T_PTR || t->elem->kind == T_STRUCT)) {
-		as = t->as ? t->as : sema_space(c->clause);
-		if (c->final) {
-			n->a = sema_deref(c, n->a);
-			t = n->a->type;
-		} else {
-			/* the same without touching the tree */
-			t = expr_loaded(c, t->elem, as, &(struct node){ .kind = N_UNARY });
-		}
-	}
+	t = expr_behind(c, n, t, &as);
 	if (t->kind != T_STRUCT && t->kind != T_RECORD) {
 		SERR(c, D_FIELD_OF, n->span, STR_FMT(n->str), type_str(c->a, t));
 		return expr_error(c);
@@ -233,6 +240,8 @@ static struct type *expr_tuple_index(struct sema_ctx *c, struct node *n)
 	struct type *t = sema_expr(c, &n->a);
 	if (t->kind == T_ERROR)
 		return t;
+	enum addr_space as;
+	t = expr_behind(c, n, t, &as);
 	if (t->kind != T_TUPLE) {
 		SERR(c, D_TUPLE_INDEX_OF, n->span, (long long)n->ival, type_str(c->a, t));
 		return expr_error(c);
