@@ -87,6 +87,12 @@ static void multi_announce(struct multi *m, const char *pattern, uint32_t others
 	buf_fini(&b);
 }
 
+static bool multi_one_unit(struct multi *m)
+{
+	return !multi_value(m, "microseconds", 0) || !multi_value(m, "milliseconds", 0) ||
+	       multi_fail(m, NULL, NULL, "only one of -u and -m may be specified");
+}
+
 static uint32_t multi_timers(const struct multi *m)
 {
 	return (multi_value(m, "interval", 0) != NULL) + (multi_value(m, "duration", 0) != NULL);
@@ -138,10 +144,12 @@ bool funclatency_program(struct multi *m)
 	const char *text, *in, *out, *key = "", *took;
 	uint32_t level = multi_number(m, "level", 0);
 	bool apart = multi_value(m, "function", 0);
-	if (!multi_pattern(m, &s, &text, &in, &out))
+	if (!multi_one_unit(m) || !multi_pattern(m, &s, &text, &in, &out))
 		return false;
 	if (s.kind != SPEC_ENTRY)
 		return multi_fail(m, text, text, "functions have a duration, other probes do not");
+	if (multi_value(m, "kprobes", 0))
+		buf_adds(&m->config, "; attach = \"kprobe\"");
 	if (s.lib.len && (apart || !multi_value(m, "pid", 0)))
 		key = "[probename, pid]"; /* functions of a library: by process, if it is not one anyway */
 	else if (apart)
@@ -251,7 +259,7 @@ bool funcinterval_program(struct multi *m)
 {
 	struct spec s;
 	const char *text, *in, *out;
-	if (!multi_pattern(m, &s, &text, &in, &out))
+	if (!multi_one_unit(m) || !multi_pattern(m, &s, &text, &in, &out))
 		return false;
 	buf_addf(&m->text, "\n%s /wanted()/ {\n\tlet $now = nsecs;\n\tlet $last = @last;\n\t@last = $now;\n"
 			   "\tif ($last && $now > $last) { @apart = hist(units($now - $last)); }\n}\n", in);
