@@ -37,6 +37,8 @@ static void lower_bounded(struct lower *l, uint32_t var, ref which, ref a, ref b
 
 static uint32_t lower_event(struct lower *l, enum event_kind kind, struct span span)
 {
+	if (lower_is_pinned(l))
+		diag_add(l->d, D_PROBE_BAD, span, "An iterator that is pinned has readers of its own, and can only print to them");
 	struct event e = { .kind = kind, .span = span, .calls = l->calls };
 	vec_push(l->a, &l->m->events, e);
 	return l->m->events.n - 1;
@@ -244,6 +246,10 @@ static void lower_send(struct lower *l, uint32_t ev, struct node *const *args, u
 
 void lower_printf(struct lower *l, struct node *n, enum event_kind k)
 {
+	if (k == EV_PRINTF && lower_is_pinned(l)) {
+		lower_seq_printf(l, n);
+		return;
+	}
 	uint32_t ev = lower_event(l, k, n->span);
 	l->m->events.v[ev].fmt = n->list.v[0]->str;
 	lower_send(l, ev, n->list.v + 1, n->list.n - 1);
@@ -326,6 +332,10 @@ void lower_debugf(struct lower *l, struct node *n)
 void lower_print(struct lower *l, struct node *n)
 {
 	struct node *x = n->list.v[0];
+	if (lower_is_pinned(l)) {
+		lower_seq_print(l, n);
+		return;
+	}
 	if (x->kind == N_MAP && !x->a) {
 		uint32_t ev = lower_event(l, EV_PRINT_MAP, n->span);
 		struct event *e = &l->m->events.v[ev];

@@ -318,6 +318,10 @@ void lower_process_event(struct lower *l, ref pid);               /* "remember t
 void lower_message(struct lower *l, struct node *n, enum event_kind k, struct str fmt, ref v);
 void lower_debugf(struct lower *l, struct node *n);
 void lower_printf(struct lower *l, struct node *n, enum event_kind k);
+/* lower_seq.c: what a pinned iterator prints */
+bool lower_is_pinned(const struct lower *l);
+void lower_seq_printf(struct lower *l, struct node *n);
+void lower_seq_print(struct lower *l, struct node *n);
 void lower_print(struct lower *l, struct node *n);
 void lower_map_event(struct lower *l, struct node *n, enum event_kind k);
 void lower_rank(struct lower *l, struct node *n);

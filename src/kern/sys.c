@@ -26,7 +26,7 @@
 /* Numbers that older headers do not know. */
 enum {
 	CMD_MAP_CREATE = 0, CMD_MAP_LOOKUP = 1, CMD_MAP_UPDATE = 2, CMD_MAP_DELETE = 3, CMD_MAP_NEXT_KEY = 4, CMD_PROG_LOAD = 5,
-	CMD_OBJ_GET = 7, CMD_TEST_RUN = 10, CMD_INFO_BY_FD = 15, CMD_PROG_NEXT_ID = 11, CMD_PROG_BY_ID = 13, CMD_BTF_BY_ID = 19, CMD_BTF_NEXT_ID = 23, CMD_RAW_TRACEPOINT_OPEN = 17, CMD_BTF_LOAD = 18, CMD_LOOKUP_BATCH = 24,
+	CMD_OBJ_PIN = 6, CMD_OBJ_GET = 7, CMD_TEST_RUN = 10, CMD_INFO_BY_FD = 15, CMD_PROG_NEXT_ID = 11, CMD_PROG_BY_ID = 13, CMD_BTF_BY_ID = 19, CMD_BTF_NEXT_ID = 23, CMD_RAW_TRACEPOINT_OPEN = 17, CMD_BTF_LOAD = 18, CMD_LOOKUP_BATCH = 24,
 	CMD_DELETE_BATCH = 27, CMD_LINK_CREATE = 28, CMD_ENABLE_STATS = 32, CMD_ITER_CREATE = 33,
 	ATTACH_TRACE_ITER = 28, ATTACH_PERF_EVENT = 41, ATTACH_UPROBE_MULTI = 48, UPROBE_MULTI_RETURN = 1, KPROBE_MULTI_RETURN = 1,
 };
@@ -136,6 +136,12 @@ int sys_map_create_outer(uint32_t type, const char *name, uint32_t key_size, uin
 	return sys_bpf(CMD_MAP_CREATE, &a, UPTO(map.value_id));
 }
 /* What is pinned may be a program or a link, whose descriptor tells no such things: what it is, is asked of /proc. */
+int sys_pin(int fd, const char *path)
+{
+	union sys_attr a = { .pin = { .path = ptr64(path), .fd = (uint32_t)fd } };
+	return sys_bpf(CMD_OBJ_PIN, &a, UPTO(pin));
+}
+
 int sys_map_pinned(const char *path, struct sys_map_info *ret)
 {
 	enum { READ_ONLY = 8 /* BPF_F_RDONLY */ };

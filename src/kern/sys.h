@@ -43,6 +43,7 @@ struct sys_prog {
 };
 int sys_prog_load(const struct sys_prog *p);
 struct sys_map_info { uint32_t type, key_size; };
+int sys_pin(int fd, const char *path); /* of a program, map or link */
 int sys_map_pinned(const char *path, struct sys_map_info *ret); /* of the BPF file system, to be read only; -EINVAL: no map */
 struct sys_prog_info {
 	uint32_t id, xlated_insns, verified_insns;

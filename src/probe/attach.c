@@ -432,7 +432,14 @@ static void attach_link(struct attaching *x, const struct plan_step *s, uint32_t
 		attach_fail(x, at, link, "cannot attach the program");
 		return;
 	}
-	if (s->how == AM_ITER)
+	int err = ap->pin.len ? sys_pin(link, arena_strndup(x->a, ap->pin.s, ap->pin.len)) : 0;
+	if (err) {
+		close(link);
+		attach_fail_text(x, at, err, arena_printf(x->a, "%.*s: %s%s", STR_FMT(ap->pin), strerror(-err),
+							  err == -EEXIST ? "" : "; it must be in a BPF file system"));
+		return;
+	}
+	if (s->how == AM_ITER && !ap->pin.len)
 		vec_push(x->a, &x->ret->iter_links, link);
 	else
 		vec_push(x->a, &x->ret->links, link);

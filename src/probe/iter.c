@@ -2,6 +2,7 @@
 /*
  * iter:NAME: the kernel's objects of one kind, one by one. The program is attached to the kernel's function bpf_iter_NAME; the session
  * creates the iterator and reads it to its end, which is what makes the kernel walk. `ctx` is a trusted struct bpf_iter_NAME.
+ * iter:NAME:FILE is pinned instead, below /sys/fs/bpf unless FILE is a path, and runs whenever somebody reads that file.
  */
 #include <errno.h>
 
@@ -16,10 +17,6 @@ static int iter_expand(const struct provider *p, struct provider_env *env, const
 		return -1;
 	if (parts_has_wildcard(parts[0]))
 		return parts_bad(env, span, "iter probe type does not support wildcards");
-	if (n == 2) {
-		diag_add(env->diags, D_NOT_YET, span, "an iterator that is pinned to a file");
-		return -ENOSYS;
-	}
 	struct type *ctx = f->ops->iter(f, parts[0], &btf_id);
 	if (!ctx) {
 		parts_bad(env, span, "iter %.*s not available for your kernel version.", STR_FMT(parts[0]));
@@ -30,6 +27,8 @@ static int iter_expand(const struct provider *p, struct provider_env *env, const
 	struct attach_point *ap = parts_place(env, p, span);
 	ap->name = str_of(arena_printf(env->arena, "iter:%.*s", STR_FMT(parts[0])));
 	ap->func = parts[0];
+	if (n == 2 && parts[1].len)
+		ap->pin = parts[1].s[0] == '/' ? parts[1] : str_of(arena_printf(env->arena, "/sys/fs/bpf/%.*s", STR_FMT(parts[1])));
 	ap->btf_id = btf_id;
 	ap->ctx = ctx;
 	each(arg, ap);

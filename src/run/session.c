@@ -196,6 +196,11 @@ static void session_ready(struct session *s)
 	buf_add(&s->out.buf, begin.s ? begin.s : "", begin.len);
 	s->out.buf.oom |= begin.oom;
 	buf_fini(&begin);
+	for (uint32_t i = 0; i < s->module.attaches.n && s->attached.n_probes; i++) {
+		struct str pin = s->module.attaches.v[i]->pin;
+		if (pin.len && !s->o->json && !s->o->csv)
+			buf_addf(&s->out.buf, "Program pinned to %.*s\n", STR_FMT(pin));
+	}
 	session_announce(s);
 	event_header(s);
 	if (s->o->buffering != SESSION_FULL)

@@ -53,6 +53,7 @@ struct attach_point {
 	bool is_freq;
 	uint64_t count;     /* interval: the program ends when the clause has run so often; 0: it does not */
 	uint32_t btf_id;    /* rawtracepoint, fentry, iter */
+	struct str pin;     /* iter: the file to pin it to; or empty */
 	struct span span;
 	struct type *args;  /* T_STRUCT describing `args`, or NULL. Tracepoint: in the context record (field->offset). Raw
 	                     * tracepoint, fentry: field i is the i-th u64 of the context, whatever its type. */
