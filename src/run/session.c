@@ -224,6 +224,8 @@ static int session_attach(struct session *s)
 	if (err)
 		return session_refused(s, "Cannot keep --max-cost: no run-time statistics of BPF programs", err);
 	s->mmaps = s->procs ? mmaps_open(s) : NULL; /* before the first stack */
+	if (s->mmaps && s->o->pid)
+		sym_procs_see(s->procs, (uint32_t)s->o->pid); /* it may end with its first event */
 	if (!s->o->dry_run && (err = packets_open(s)))
 		return err;
 	err = probe_attach(&s->arena, s->kern, &s->module, &s->plan, s->prog_fds, s->o->follow ? 0 : s->pid, session_interrupted, NULL, &s->attached);
