@@ -224,9 +224,10 @@ static bool lower_is_address(const struct type *t)
 
 enum where lower_arg_where(struct lower *l, const struct node *n, ref ptr)
 {
-	enum addr_space as = n->type->as;
-	if (as == AS_NONE && l->cl->provider->ptr_as != AS_NONE) /* where the probe does not tell, the address's sign does */
-		as = sema_space(l->cl);
+	enum addr_space as = n->type->as, of = sema_space(l->cl);
+	/* Where the probe does not tell, the address's sign does; and integers of the kernel's probes may be anybody's (registers of a system call). */
+	if (as == AS_NONE && of == AS_USER)
+		as = of;
 	return lower_where(l, ptr, as);
 }
 

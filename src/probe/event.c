@@ -78,11 +78,11 @@ static int event_expand(const struct provider *p, struct provider_env *env, cons
 
 const struct provider provider_software = {
 	.id = PROV_SOFTWARE, .name = "software", .aliases = "s", .doc = "kernel software event",
-	.prog_type = BPF_PROG_TYPE_PERF_EVENT, .access = ACC_CTX | ACC_REG, .ptr_as = AS_KERNEL, .has_pt_regs = true,
+	.prog_type = BPF_PROG_TYPE_PERF_EVENT, .access = ACC_CTX | ACC_REG, .ptr_as = AS_NONE, .has_pt_regs = true,
 	.expand = event_expand, .load_args = parts_load_perf,
 };
 const struct provider provider_hardware = {
 	.id = PROV_HARDWARE, .name = "hardware", .aliases = "h", .doc = "processor event",
-	.prog_type = BPF_PROG_TYPE_PERF_EVENT, .access = ACC_CTX | ACC_REG, .ptr_as = AS_KERNEL, .has_pt_regs = true,
+	.prog_type = BPF_PROG_TYPE_PERF_EVENT, .access = ACC_CTX | ACC_REG, .ptr_as = AS_NONE, .has_pt_regs = true,
 	.expand = event_expand, .load_args = parts_load_perf,
 };

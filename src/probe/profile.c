@@ -7,6 +7,6 @@
 
 const struct provider provider_profile = {
 	.id = PROV_PROFILE, .name = "profile", .aliases = "p", .doc = "timed sampling on every CPU",
-	.prog_type = BPF_PROG_TYPE_PERF_EVENT, .access = ACC_CTX | ACC_REG, .ptr_as = AS_KERNEL, .has_pt_regs = true,
+	.prog_type = BPF_PROG_TYPE_PERF_EVENT, .access = ACC_CTX | ACC_REG, .ptr_as = AS_NONE, .has_pt_regs = true,
 	.expand = parts_expand_timer, .load_args = parts_load_perf,
 };

@@ -29,5 +29,5 @@ static int self_expand(const struct provider *p, struct provider_env *env, const
 
 const struct provider provider_self = {
 	.id = PROV_SELF, .name = "self", .aliases = "", .doc = "self:signal:SIGUSR1: a signal to sonde",
-	.prog_type = BPF_PROG_TYPE_RAW_TRACEPOINT, .ptr_as = AS_KERNEL, .expand = self_expand,
+	.prog_type = BPF_PROG_TYPE_RAW_TRACEPOINT, .ptr_as = AS_NONE, .expand = self_expand,
 };

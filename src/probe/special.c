@@ -16,9 +16,9 @@ static int special_expand(const struct provider *p, struct provider_env *env, co
 
 const struct provider provider_begin = {
 	.id = PROV_BEGIN, .name = "begin", .aliases = "", .doc = "once, before everything else",
-	.prog_type = BPF_PROG_TYPE_RAW_TRACEPOINT, .ptr_as = AS_KERNEL, .expand = special_expand,
+	.prog_type = BPF_PROG_TYPE_RAW_TRACEPOINT, .ptr_as = AS_NONE, .expand = special_expand,
 };
 const struct provider provider_end = {
 	.id = PROV_END, .name = "end", .aliases = "", .doc = "once, at the end",
-	.prog_type = BPF_PROG_TYPE_RAW_TRACEPOINT, .ptr_as = AS_KERNEL, .expand = special_expand,
+	.prog_type = BPF_PROG_TYPE_RAW_TRACEPOINT, .ptr_as = AS_NONE, .expand = special_expand,
 };

@@ -21,9 +21,9 @@ static int suite_expand(const struct provider *p, struct provider_env *env, cons
 
 const struct provider provider_test = {
 	.id = PROV_TEST, .name = "test", .aliases = "", .doc = "test probe, with --test",
-	.prog_type = BPF_PROG_TYPE_RAW_TRACEPOINT, .ptr_as = AS_KERNEL, .expand = suite_expand,
+	.prog_type = BPF_PROG_TYPE_RAW_TRACEPOINT, .ptr_as = AS_NONE, .expand = suite_expand,
 };
 const struct provider provider_bench = {
 	.id = PROV_BENCH, .name = "bench", .aliases = "", .doc = "benchmark probe, with --bench",
-	.prog_type = BPF_PROG_TYPE_RAW_TRACEPOINT, .ptr_as = AS_KERNEL, .expand = suite_expand,
+	.prog_type = BPF_PROG_TYPE_RAW_TRACEPOINT, .ptr_as = AS_NONE, .expand = suite_expand,
 };

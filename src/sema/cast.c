@@ -110,8 +110,9 @@ void sema_coerce(struct sema_ctx *c, struct node **pn, struct type *t)
 
 /* ---------------------------------------------------------- written casts */
 
-/* Where an integer that becomes a pointer points: by the pointers it was made of, else by the probe. */
-static enum addr_space cast_space(struct sema_ctx *c, const struct node *n)
+/* Where an integer that becomes a pointer points: by the pointers it was made of, else by the probe. Text is read from the user's side, too,
+ * if the address says so: kernel probes see many of a system call's arguments. */
+static enum addr_space cast_space(struct sema_ctx *c, const struct node *n, const struct type *elem)
 {
 	while (n) {
 		if (n->type && n->type->kind == T_PTR)
@@ -127,7 +128,9 @@ static enum addr_space cast_space(struct sema_ctx *c, const struct node *n)
 		else
 			break;
 	}
-	return n && n->kind == N_INT ? AS_KERNEL : sema_space(c->clause);
+	enum addr_space as = n && n->kind == N_INT ? AS_KERNEL : sema_space(c->clause);
+	bool text = elem->kind == T_INT && elem->size == 1 && n && n->kind != N_INT;
+	return as == AS_KERNEL && text ? AS_NONE : as;
 }
 
 /* int to array of the same size, or a literal to one of up to 8 bytes; "int8[]" takes its length from the operand */
@@ -189,7 +192,7 @@ static struct type *cast_type(struct sema_ctx *c, struct node *n, struct type *f
 			bool same = type_eq(from->elem, t->elem) && t->elem->kind == T_STRUCT;
 			return type_ptr(c->a, t->elem, from->as == AS_BTF && !same ? AS_KERNEL : from->as);
 		}
-		return type_is_int(from) || type_is_castable(from) ? type_ptr(c->a, t->elem, cast_space(c, n->a)) : NULL;
+		return type_is_int(from) || type_is_castable(from) ? type_ptr(c->a, t->elem, cast_space(c, n->a, t->elem)) : NULL;
 	case T_USERNAME:
 		return type_is_int(from) ? t : NULL;
 	case T_ARRAY:

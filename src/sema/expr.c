@@ -29,7 +29,7 @@ enum addr_space sema_space(const struct clause *cl)
 	const struct provider *p = cl->provider;
 	if (p->id == PROV_TRACEPOINT && cl->attach.n)
 		return str_is(cl->attach.v[0]->target, "syscalls") ? AS_USER : AS_KERNEL;
-	return p->ptr_as == AS_USER ? AS_USER : AS_KERNEL;
+	return p->ptr_as == AS_USER || p->ptr_as == AS_NONE ? p->ptr_as : AS_KERNEL;
 }
 
 bool sema_complete(struct sema_ctx *c, struct type *t)
