@@ -435,6 +435,8 @@ void pass_fold(struct pass_ctx *c)
 					continue;
 				changed = true;
 				if (same) {
+					if (r < s.n_compared && same < s.n_compared)
+						s.compared[same] |= s.compared[r];
 					s.repl[r] = same;
 					replaced = true;
 				}
