@@ -448,8 +448,9 @@ void lower_map_agg(struct lower *l, struct node *target, struct node *call)
 		const struct node *inner = arg;
 		while (inner->kind == N_CAST && inner->ival == 1)
 			inner = inner->a;
-		sign = type_is_int(arg->type) && arg->type->is_signed;
-		/* an unsigned value widened to int64 by inference cannot be negative */
+		/* 64 bits are taken for signed, as the reference does: a system call's or function's result may be unsigned by its type alone */
+		sign = type_is_int(arg->type) && (arg->type->is_signed || arg->type->size == 8);
+		/* an unsigned value widened by inference cannot be negative */
 		if (type_is_int(inner->type) && !inner->type->is_signed && inner->type->size < 8)
 			sign = false;
 	}
