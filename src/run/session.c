@@ -76,6 +76,13 @@ static int64_t session_clock_delta(clockid_t x, clockid_t y)
 	return ret;
 }
 
+/* Between TAI and the wall clock are leap seconds, and nothing but; measured, some nanoseconds more or less. */
+static int64_t session_whole_seconds(int64_t ns)
+{
+	const int64_t second = 1000000000;
+	return (ns + (ns < 0 ? -second / 2 : second / 2)) / second * second;
+}
+
 static void session_open_output(struct session *s)
 {
 	const struct session_options *o = s->o;
@@ -85,7 +92,7 @@ static void session_open_output(struct session *s)
 		.no_offsets = !s->sema.config.stack_offsets, .blocks = (enum stack_form)s->sema.config.stack_form,
 		.usym = stack_usym, .stack = stack_frames, .frame = stack_frame, .cgroup_path = cgroup_path, .file_number = file_number, .build_id = stack_build_id,
 		.wall_minus_boot_ns = session_clock_delta(CLOCK_REALTIME, CLOCK_BOOTTIME),
-		.wall_minus_tai_ns = session_clock_delta(CLOCK_REALTIME, CLOCK_TAI),
+		.wall_minus_tai_ns = session_whole_seconds(session_clock_delta(CLOCK_REALTIME, CLOCK_TAI)),
 	};
 	/* By line: for us, whenever the rings are empty. So a flood is written in large pieces, and a single event at once. */
 	enum out_cell_form form = o->json ? CELL_JSON : o->csv ? CELL_CSV : CELL_TEXT;
