@@ -19,11 +19,17 @@ struct log_line { const char *s; int n; };
 static bool log_is_noise(struct log_line l)
 {
 	static const char *const noise[] = { "processed ", "verification time", "stack depth", "func#", "mark_precise", "regs=",
-					     "parent ", "last_idx", "from ", "arg#", "Live regs", "cur state:", "old state:" };
+					     "parent ", "last_idx", "from ", "arg#", "Live regs", "cur state:", "old state:", "func '" };
 	for (size_t i = 0; i < sizeof(noise) / sizeof(*noise); i++)
 		if ((size_t)l.n >= strlen(noise[i]) && !strncmp(l.s, noise[i], strlen(noise[i])))
 			return true;
-	return l.n == 0 || *l.s == ';' || *l.s == 'R';
+	if (l.n == 0 || *l.s == ';')
+		return true;
+	/* "R1=ctx() R10=fp0" is a state, "R1 type=scalar expected=sock" a complaint */
+	int i = 1;
+	while (i < l.n && isdigit((unsigned char)l.s[i]))
+		i++;
+	return *l.s == 'R' && i > 1 && i < l.n && l.s[i] != ' ';
 }
 
 /* "12: (79) r1 = *(u64 *)(r6 +8)": the number; "12: R0=..." is a state. */
