@@ -14,6 +14,7 @@ void pass_check(struct pass_ctx *c);
 void pass_mem(struct pass_ctx *c);
 void pass_dce(struct pass_ctx *c);
 void pass_sink(struct pass_ctx *c);
+void pass_number(struct pass_ctx *c);
 void pass_loop(struct pass_ctx *c);
 
 enum { HF_PURE = 1, HF_DEAD = 2, HF_MEM = 4 }; /* helper.def */
