@@ -12,6 +12,11 @@
 
 enum { VERIFY_MAX_SIZE = 1 << 16 }; /* bytes of one ZERO or COPY */
 
+static bool verify_is_null(const struct func *f, ref a)
+{
+	return f->ins.v[a].op == OP_CONST && f->ins.v[a].imm == 0;
+}
+
 static bool verify_width_ok(const struct ins *i)
 {
 	bool pow2 = i->w == 1 || i->w == 2 || i->w == 4 || i->w == 8;
@@ -55,9 +60,10 @@ static const char *verify_shape(struct func *f, ref r, const struct ins *i)
 		return arena_printf(f->arena, "%%%u: %s %lld does not exist", r, name, (long long)i->imm);
 	if ((i->op == OP_ZERO || i->op == OP_COPY) && (i->aux == 0 || i->aux > VERIFY_MAX_SIZE))
 		return arena_printf(f->arena, "%%%u: %s of %u bytes", r, name, i->aux);
-	if (verify_is_address(i->op) && !ir_type_is_ptr((enum ir_type)f->ins.v[i->a[0]].ty))
+	/* null stands where a test of it has not been seen yet to leave nothing */
+	if (verify_is_address(i->op) && !ir_type_is_ptr((enum ir_type)f->ins.v[i->a[0]].ty) && !verify_is_null(f, i->a[0]))
 		return arena_printf(f->arena, "%%%u: address %%%u is not a pointer", r, i->a[0]);
-	if (i->op == OP_COPY && !ir_type_is_ptr((enum ir_type)f->ins.v[i->a[1]].ty))
+	if (i->op == OP_COPY && !ir_type_is_ptr((enum ir_type)f->ins.v[i->a[1]].ty) && !verify_is_null(f, i->a[1]))
 		return arena_printf(f->arena, "%%%u: source %%%u is not a pointer", r, i->a[1]);
 	if (verify_is_address(i->op) && i->op != OP_ADDPTR && (i->imm < INT32_MIN / 2 || i->imm > INT32_MAX / 2))
 		return arena_printf(f->arena, "%%%u: offset %lld", r, (long long)i->imm);
@@ -84,7 +90,8 @@ static const char *verify_uses(struct func *f, uint32_t blk, uint32_t pos, ref r
 	}
 	for (uint32_t q = 0; i->op == OP_PHI && q < x->preds.n; q++) {
 		ref v = (uint64_t)i->aux + q < f->phis.n ? f->phis.v[i->aux + q] : NOREF;
-		if (v == NOREF || v >= f->ins.n || !place[v] || f->ins.v[v].op == OP_MAYGOTO || !ir_dominates(f, f->ins.v[v].blk, x->preds.v[q]))
+		if (v == NOREF || v >= f->ins.n || !place[v] || !(op_info[f->ins.v[v].op].flags & OF_D) ||
+		    f->ins.v[v].op == OP_MAYGOTO || !ir_dominates(f, f->ins.v[v].blk, x->preds.v[q]))
 			return arena_printf(f->arena, "%%%u: phi operand %%%u for block %u", r, v, x->preds.v[q]);
 		if (ir_type_is_ptr((enum ir_type)i->ty) && f->ins.v[v].ty == TY_I64 && f->ins.v[v].op != OP_CONST)
 			return arena_printf(f->arena, "%%%u: phi operand %%%u is not a pointer", r, v);
