@@ -9,9 +9,10 @@
 
 enum { NUMBER_FAR = 1 << 28 }; /* the verifier refuses to add more */
 
+/* Comparisons by size, too: some become shifts. */
 static bool number_is_arithmetic(unsigned op)
 {
-	return (op >= OP_ADD && op <= OP_ASHR) || (op >= OP_NOT && op <= OP_BSWAP);
+	return (op >= OP_ADD && op <= OP_ASHR) || (op >= OP_NOT && op <= OP_BSWAP) || (op >= OP_ULT && op <= OP_SGE);
 }
 
 static bool number_is_near(const struct func *f, ref r)
