@@ -72,6 +72,7 @@ bool sym_demangle(const char *name, struct buf *ret)
 		buf_clear(ret);
 		good = demangle_pieces(whole, false, ret);
 	}
+	good &= ret->len > 0; /* some hostile names have nothing to say */
 	if (good && name[n])
 		buf_adds(ret, name + n);
 	if (!good || ret->oom)

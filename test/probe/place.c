@@ -157,7 +157,7 @@ static void test_kernel(struct world *w)
 	CHECK(&c, w->last && w->last->btf_id && w->last->ctx);
 	expect(w, "iter:nothing", "ERROR iter nothing not available for your kernel version.\n");
 	expect(w, "iter:ta*", "ERROR iter probe type does not support wildcards\n");
-	expect(w, "iter:task:pin", "ERROR an iterator that is pinned to a file is not supported yet\n");
+	expect(w, "iter:task:pin", "iter:task\n");
 
 	/* A kernel without tracefs and BTF. */
 	w->mine = *w->ops;
