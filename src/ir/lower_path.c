@@ -80,9 +80,11 @@ static ref path_walk(struct lower *l, const struct path_layout *p, ref mnt, ref 
 	ir_br(LB, ir_bin(LB, OP_EQ, above, d), done, name); /* it hangs on nothing */
 	ir_at(LB, name);
 	ref len = ir_bin(LB, OP_AND, path_read(l, d, p->name_len, 4), ir_const(LB, PATH_NAME_MAX));
-	ir_br(LB, ir_bin(LB, OP_ULT, ir_bin(LB, OP_ADD, len, ir_const(LB, 4)), at), fits, cut);
+	/* not len + 4 < at: some verifiers (6.12) forget the bound of a number when a constant more than it is compared */
+	ref left = ir_bin(LB, OP_SUB, at, len);
+	ir_br(LB, ir_bin(LB, OP_SGT, left, ir_const(LB, 4)), fits, cut);
 	ir_at(LB, fits);
-	ref start = ir_bin(LB, OP_AND, ir_bin(LB, OP_SUB, at, len), ir_const(LB, mask));
+	ref start = ir_bin(LB, OP_AND, left, ir_const(LB, mask));
 	ir_call(LB, TY_I64, H_probe_read_kernel, 3, ir_addptr(LB, to.base, start), len, path_read(l, d, p->name, 8));
 	start = ir_bin(LB, OP_AND, ir_bin(LB, OP_SUB, start, ir_const(LB, 1)), ir_const(LB, mask));
 	ir_store(LB, 1, ir_addptr(LB, to.base, start), 0, ir_const(LB, '/'));
