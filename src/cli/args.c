@@ -78,6 +78,14 @@ static void args_exec(struct args_walk *w, const char *first)
 	buf_fini(&b);
 }
 
+/* A flag of the tool; of some names it is a format, too. */
+static void args_flag(struct args_walk *w, const struct option_decl *d)
+{
+	args_value(w, d, (struct str){ "", 0 });
+	if (str_is(d->name, "folded") || str_is(d->name, "csv"))
+		args_engine(w, arena_strdup(w->a, "-f"), arena_strndup(w->a, d->name.s, d->name.len));
+}
+
 static void args_long(struct args_walk *w, const char *word)
 {
 	const char *eq = strchr(word, '=');
@@ -97,12 +105,12 @@ static void args_long(struct args_walk *w, const char *word)
 		found = d;
 		n++;
 	}
-	if (n == 1 && found->type == OPTION_FLAG && (str_is(found->name, "folded") || str_is(found->name, "csv")))
-		args_engine(w, arena_strdup(w->a, "-f"), arena_strndup(w->a, found->name.s, found->name.len));
 	if (n == 1 && found->type == OPTION_FLAG && eq) {
 		args_fail(w, "--%.*s takes no value", STR_FMT(found->name));
+	} else if (n == 1 && found->type == OPTION_FLAG) {
+		args_flag(w, found);
 	} else if (n == 1) {
-		const char *v = found->type == OPTION_FLAG ? "" : eq ? eq + 1 : args_next(w, word);
+		const char *v = eq ? eq + 1 : args_next(w, word);
 		if (v)
 			args_value(w, found, str_of(v));
 	} else if (str_is(name, "help")) {
@@ -138,19 +146,16 @@ static void args_short(struct args_walk *w, const char *word)
 				d = &w->o->v.v[i];
 		char *option = arena_printf(w->a, "-%c", *p);
 		bool folded = d && d->type == OPTION_FLAG && str_is(d->name, "folded");
-		if (folded && !args_is_format(w, p)) { /* its own flag, and the format */
-			args_value(w, d, (struct str){ "", 0 });
-			args_engine(w, option, arena_strdup(w->a, "folded"));
+		if (folded && !args_is_format(w, p)) {
+			args_flag(w, d);
 			continue;
 		}
 		if (folded && (!strcmp(w->words[w->i + 1], "svg") || !strcmp(w->words[w->i + 1], "folded")))
 			args_value(w, d, (struct str){ "", 0 });
 		if (args_is_format(w, p))
 			d = NULL;
-		if (d && d->type == OPTION_FLAG && str_is(d->name, "csv"))
-			args_engine(w, arena_strdup(w->a, "-f"), arena_strdup(w->a, "csv"));
 		if (d && d->type == OPTION_FLAG) {
-			args_value(w, d, (struct str){ "", 0 });
+			args_flag(w, d);
 			continue;
 		}
 		if (!d && *p == 'h') {

@@ -295,6 +295,26 @@ static uint32_t literal_bytes(struct str s)
 	return n;
 }
 
+/* What stands between single quotes; -1: not one character. */
+static int character(struct str s)
+{
+	static const char names[] = "ntr0abfv\\'\"", values[] = "\n\t\r\0\a\b\f\v\\'\"";
+	char digits[4] = "", *end;
+	if (s.len == 1 && *s.s != '\\')
+		return (unsigned char)*s.s;
+	if (s.len < 2 || *s.s != '\\')
+		return -1;
+	for (size_t i = 0; s.len == 2 && i < sizeof(names) - 1; i++)
+		if (s.s[1] == names[i])
+			return values[i];
+	bool hex = s.s[1] == 'x';
+	if (s.len - 1 - hex > 3 || s.len - 1 - hex == 0)
+		return -1;
+	memcpy(digits, s.s + 1 + hex, s.len - 1 - hex);
+	long v = strtol(digits, &end, hex ? 16 : 8);
+	return *end || v < 0 || v > 255 ? -1 : (int)v;
+}
+
 /* "{0x6C, 0x00}": as a literal. NULL with c->error. */
 static const char *byte_list(struct cexpr *c, struct str list, uint32_t *ret_n)
 {
@@ -306,9 +326,11 @@ static const char *byte_list(struct cexpr *c, struct str list, uint32_t *ret_n)
 	p.v.n -= p.v.n && !p.v.v[p.v.n - 1].len; /* a comma may end the list */
 	for (uint32_t i = 0; i < p.v.n; i++) {
 		const char *text = arena_strndup(c->arena, p.v.v[i].s, p.v.v[i].len);
-		char *end;
-		long v = text[0] == '\'' && text[1] && text[2] == '\'' && !text[3] ? text[1] : strtol(text, &end, 0);
-		if (!*text || (text[0] != '\'' && *end) || v < -128 || v > 255) {
+		char *end = "";
+		uint32_t n = p.v.v[i].len;
+		bool quoted = n > 2 && text[0] == '\'' && text[n - 1] == '\'';
+		long v = quoted ? character((struct str){ text + 1, n - 2 }) : strtol(text, &end, 0);
+		if (!*text || *end || v < (quoted ? 0 : -128) || v > 255) {
 			buf_fini(&b);
 			return fail(c, "this is no byte", p.v.v[i]);
 		}
@@ -485,26 +507,6 @@ static bool walk_number(struct out_text *o)
 	buf_add(&o->b, w.s, n);
 	o->at += w.len;
 	return true;
-}
-
-/* What stands between single quotes; -1: not one character. */
-static int character(struct str s)
-{
-	static const char names[] = "ntr0abfv\\'\"", values[] = "\n\t\r\0\a\b\f\v\\'\"";
-	char digits[4] = "", *end;
-	if (s.len == 1 && *s.s != '\\')
-		return (unsigned char)*s.s;
-	if (s.len < 2 || *s.s != '\\')
-		return -1;
-	for (size_t i = 0; s.len == 2 && i < sizeof(names) - 1; i++)
-		if (s.s[1] == names[i])
-			return values[i];
-	bool hex = s.s[1] == 'x';
-	if (s.len - 1 - hex > 3 || s.len - 1 - hex == 0)
-		return -1;
-	memcpy(digits, s.s + 1 + hex, s.len - 1 - hex);
-	long v = strtol(digits, &end, hex ? 16 : 8);
-	return *end || v < 0 || v > 255 ? -1 : (int)v;
 }
 
 const char *cexpr_text(struct cexpr *c, struct str e)

@@ -8,16 +8,7 @@
 
 static int tool_unknown(const char *word)
 {
-	const struct tools all = tool_all();
-	const char *near = NULL;
-	int best = 4;
-	for (uint32_t i = 0; i < all.n; i++) {
-		int d = str_distance(word, all.v[i].name, 3);
-		if (d < best && strcmp(all.v[i].area, "lib")) {
-			best = d;
-			near = all.v[i].name;
-		}
-	}
+	const char *near = tool_near(word);
 	fprintf(stderr, "ERROR: there is no tool \"%s\"\n", word);
 	if (near)
 		fprintf(stderr, "HINT: did you mean %s?\n", near);

@@ -18,6 +18,10 @@ enum { SHEBANG_MAX = 120 /* the oldest kernels' limit, less "#!" and some */ };
 int executable_write(const struct opt *o)
 {
 	char self[SHEBANG_MAX + 1];
+	if (!strcmp(o->aot, "-")) {
+		fputs("ERROR: --aot needs the name of a file\n", stderr);
+		return 1;
+	}
 	struct str text = o->program ? str_of(o->program) : o->text;
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self));
 	struct buf b = { 0 };
@@ -36,7 +40,8 @@ int executable_write(const struct opt *o)
 		buf_addc(&b, '\n');
 	int status = picture_write(o->aot, &b);
 	buf_fini(&b);
-	if (!status && chmod(o->aot, 0755)) {
+	struct stat st; /* whoever may read it may run it */
+	if (!status && (stat(o->aot, &st) || chmod(o->aot, (st.st_mode & 07777) | (st.st_mode & 0444) >> 2))) {
 		fprintf(stderr, "ERROR: failed to make \"%s\" executable: %s\n", o->aot, strerror(errno));
 		status = 1;
 	}

@@ -170,12 +170,12 @@ static bool trace_options(struct multi *m, struct buf *where)
 	uint32_t pages = multi_number(m, "buffer-pages", 0), events = multi_number(m, "max-events", 0);
 	if (multi_value(m, "pid", 0) && multi_value(m, "tid", 0))
 		return multi_fail(m, NULL, NULL, "only one of -p and -L may be specified");
+	if (multi_value(m, "aggregate", 0) && m->o->session.folded)
+		return multi_fail(m, NULL, NULL, "-A counts lines, of which folded stacks and pictures have none");
 	if (multi_value(m, "aggregate", 0) && !events)
 		return multi_fail(m, NULL, NULL, "-A needs -M: how many events shall be counted");
 	if (multi_value(m, "unix-timestamp", 0) && !multi_value(m, "timestamp", 0))
 		return multi_fail(m, NULL, NULL, "-u goes with -t");
-	if (pages & (pages - 1))
-		return multi_fail(m, NULL, NULL, "-b: the number of pages is a power of two");
 	if (contains && *contains)
 		trace_setting(m, "row_contains", contains);
 	if (events)

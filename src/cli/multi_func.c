@@ -27,14 +27,17 @@ static const char *multi_matching(struct multi *m, struct spec *s, const char *t
 	s->func = STR("*");
 	diags_init(&d, m->a);
 	struct kern *k = kern_open(m->a);
-	probe_list(m->a, k, &d, spec_attach(&m->r, s, true), m->o->session.pid, false, &names);
-	kern_close(k);
-	for (char *line = names.len ? strtok(names.s, "\n") : NULL; line; line = strtok(NULL, "\n")) {
-		const char *colon = strrchr(line, ':'), *name = colon ? colon + 1 : line;
-		if (regexec(&re, name, 0, NULL, 0))
-			continue;
-		buf_addf(&places, "%s%s", n++ ? ",\n" : "", line);
+	/* a library that is another's part by now: the first where names match */
+	for (char *next, *one = strtok_r(arena_strdup(m->a, spec_attach(&m->r, s, true)), "|", &next); one && !n; one = strtok_r(NULL, "|", &next)) {
+		buf_clear(&names);
+		probe_list(m->a, k, &d, one, m->o->session.pid, false, &names);
+		for (char *rest, *line = names.len ? strtok_r(names.s, "\n", &rest) : NULL; line; line = strtok_r(NULL, "\n", &rest)) {
+			const char *colon = strrchr(line, ':'), *name = colon ? colon + 1 : line;
+			if (!regexec(&re, name, 0, NULL, 0))
+				buf_addf(&places, "%s%s", n++ ? ",\n" : "", line);
+		}
 	}
+	kern_close(k);
 	regfree(&re);
 	if (!n)
 		multi_fail(m, NULL, NULL, arena_printf(m->a, "0 functions matched by \"%s\". Exiting.", text));
@@ -59,6 +62,12 @@ static bool multi_pattern(struct multi *m, struct spec *s, const char **ret_text
 	*ret_in = multi_value(m, "regexp", 0) ? multi_matching(m, s, *ret_text) : spec_attach(&m->r, s, true);
 	if (!*ret_in)
 		return false;
+	if (!multi_value(m, "regexp", 0)) {
+		struct spec back = *s;
+		back.kind = s->kind == SPEC_ENTRY ? SPEC_RETURN : s->kind;
+		*ret_out = spec_attach(&m->r, &back, false);
+		return true;
+	}
 	struct buf out = { 0 }; /* kprobe:a, uprobe:b -> kretprobe:a, uretprobe:b */
 	for (const char *p = *ret_in; *p; p++) {
 		if ((p == *ret_in || p[-1] == '\n') && (!strncmp(p, "kprobe:", 7) || !strncmp(p, "uprobe:", 7))) {
@@ -67,9 +76,7 @@ static bool multi_pattern(struct multi *m, struct spec *s, const char **ret_text
 		}
 		buf_addc(&out, *p);
 	}
-	*ret_out = arena_strndup(m->a, out.s, out.len);
-	if (s->syscall)
-		*ret_out = arena_printf(m->a, "tracepoint:syscalls:sys_exit_%s", s->syscall);
+	*ret_out = arena_strndup(m->a, out.s ? out.s : "", out.len);
 	buf_fini(&out);
 	return true;
 }

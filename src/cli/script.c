@@ -31,8 +31,13 @@ int script_read(struct opt *o)
 	struct buf text = { 0 };
 	struct stat st;
 	char chunk[8192];
-	if (fd < 0)
-		return script_fail("failed to open file", o->file, errno);
+	if (fd < 0) {
+		const char *near = errno == ENOENT ? tool_near(o->file) : NULL;
+		script_fail("failed to open file", o->file, errno);
+		if (near)
+			fprintf(stderr, "HINT: did you mean the tool %s?\n", near);
+		return 1;
+	}
 	if (!fstat(fd, &st) && S_ISDIR(st.st_mode))
 		err = EISDIR;
 	while (!err) {

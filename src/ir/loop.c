@@ -32,39 +32,17 @@ static ref loop_hide(struct func *f, uint32_t b, ref v, ref zero)
 	return r;
 }
 
-/* Which values may be pointers in the verifier's eyes: to a fixed point, for PHIs may go in circles. */
-static bool *loop_pointers(const struct func *f)
-{
-	bool *is = arena_array(f->arena, bool, f->ins.n), changed = true;
-	while (changed) {
-		changed = false;
-		for (uint32_t k = 0; k < f->order.n; k++) {
-			const struct block *x = &f->blocks.v[f->order.v[k]];
-			for (uint32_t n = 0; n < x->ins.n; n++) {
-				const struct ins *i = &f->ins.v[x->ins.v[n]];
-				bool p = ir_type_is_ptr((enum ir_type)i->ty);
-				for (unsigned j = 0; (i->op == OP_ADD || i->op == OP_SUB) && j < i->n; j++)
-					p |= is[i->a[j]];
-				for (uint32_t j = 0; i->op == OP_PHI && j < x->preds.n; j++)
-					p |= is[f->phis.v[i->aux + j]];
-				changed |= p != is[x->ins.v[n]];
-				is[x->ins.v[n]] = p;
-			}
-		}
-	}
-	return is;
-}
-
 void pass_loop(struct pass_ctx *c)
 {
 	struct func *f = c->f;
 	ir_dom(f);
 	const bool *pointers = NULL;
+	bool any;
 	for (uint32_t k = 0; k < f->order.n; k++) {
 		uint32_t b = f->order.v[k];
 		ref may = loop_find(f, b);
 		if (may && !pointers)
-			pointers = loop_pointers(f); /* what is added below is no pointer, and is not asked for */
+			pointers = pass_pointers(f, ir_type_is_ptr, &any); /* what is added below is no pointer, and is not asked for */
 		for (uint32_t n = 0; may && n < f->blocks.v[b].ins.n; n++) {
 			struct ins phi = f->ins.v[f->blocks.v[b].ins.v[n]];
 			for (uint32_t j = 0; phi.op == OP_PHI && phi.ty == TY_I64 && j < f->blocks.v[b].preds.n; j++) {

@@ -38,16 +38,13 @@ ref lower_reg(struct lower *l, int64_t off)
 static ref lower_pending_return(struct lower *l)
 {
 	static const char *const way[][2] = { { "task_struct", "utask" }, { "uprobe_task", "return_instances" }, { "return_instance", "func" } };
-	struct facts *f = l->env->facts;
 	struct type word = { .kind = T_PTR, .size = 8, .align = 8 };
 	ref p = ir_call(LB, TY_I64, H_get_current_task, 0);
 	for (size_t i = 0; i < sizeof(way) / sizeof(*way); i++) {
-		struct type *t = f ? f->ops->type(f, 's', str_of(way[i][0])) : NULL;
-		uint32_t extra = 0;
-		const struct field *x = t && (t->complete || f->ops->complete(f, t)) ? type_field(t, str_of(way[i][1]), &extra) : NULL;
-		if (!x)
+		uint32_t off;
+		if (!lower_kernel_member(l->env->facts, way[i][0], way[i][1], &off))
 			return ir_const(LB, 0);
-		struct place at = { .base = ir_bin(LB, OP_ADD, p, ir_const(LB, x->offset + extra)), .align = 1, .where = W_KERN };
+		struct place at = { .base = ir_bin(LB, OP_ADD, p, ir_const(LB, off)), .align = 1, .where = W_KERN };
 		p = lower_read(l, at, &word, NULL);
 	}
 	return p;

@@ -24,7 +24,7 @@ enum {
 };
 
 /* var = which ? b : a */
-static void lower_bounded(struct lower *l, uint32_t var, ref which, ref a, ref b)
+static void lower_choose(struct lower *l, uint32_t var, ref which, ref a, ref b)
 {
 	uint32_t other = func_block(l->b.f), join = func_block(l->b.f);
 	ir_setvar(LB, var, a);
@@ -493,15 +493,12 @@ void lower_exit(struct lower *l, struct span span, ref code)
 ref lower_packet(struct lower *l, struct node *n)
 {
 	struct func *f = l->b.f;
-	uint32_t ev = lower_event(l, EV_PACKET, n->span), extra = 0, map = 0;
+	uint32_t ev = lower_event(l, EV_PACKET, n->span), len, map = 0;
 	uint32_t some = func_block(f), send = func_block(f), lost = func_block(f), join = func_block(f);
 	uint32_t v_ret = func_var(f, TY_I64, "sent"), v_bytes = func_var(f, TY_I64, "bytes"), v_wanted = func_var(f, TY_I64, "wanted");
 	struct node *x = n->list.v[1];
-	struct type *skb = x->type->elem, word = { .kind = T_INT, .size = 4, .align = 4 };
-	if (!skb->complete)
-		l->env->facts->ops->complete(l->env->facts, skb);
-	const struct field *len = type_field(skb, STR("len"), &extra);
-	if (!len) {
+	struct type word = { .kind = T_INT, .size = 4, .align = 4 };
+	if (!lower_kernel_member(l->env->facts, "sk_buff", "len", &len)) {
 		lower_error(l, n->span, "skboutput()");
 		return NOREF;
 	}
@@ -516,12 +513,12 @@ ref lower_packet(struct lower *l, struct node *n)
 	ir_setvar(LB, v_ret, ir_const(LB, (uint32_t)-PACKET_EINVAL));
 	ir_br(LB, ir_bin(LB, OP_NE, p, ir_const(LB, 0)), some, join);
 	ir_at(LB, some);
-	struct place at = lower_at(lower_deref(l, p, x->type), len->offset + extra);
+	struct place at = lower_at(lower_deref(l, p, x->type), len);
 	at.maybe_null = false;
 	ref size = lower_read(l, at, &word, NULL), end = ir_bin(LB, OP_ADD, most, offset);
-	lower_bounded(l, v_wanted, ir_bin(LB, OP_ULT, end, most), end, ir_const(LB, UINT32_MAX)); /* over the top */
-	lower_bounded(l, v_wanted, ir_bin(LB, OP_ULT, size, ir_getvar(LB, v_wanted)), ir_getvar(LB, v_wanted), size);
-	lower_bounded(l, v_bytes, ir_bin(LB, OP_ULT, ir_const(LB, PACKET_MAX), ir_getvar(LB, v_wanted)), ir_getvar(LB, v_wanted),
+	lower_choose(l, v_wanted, ir_bin(LB, OP_ULT, end, most), end, ir_const(LB, UINT32_MAX)); /* over the top */
+	lower_choose(l, v_wanted, ir_bin(LB, OP_ULT, size, ir_getvar(LB, v_wanted)), ir_getvar(LB, v_wanted), size);
+	lower_choose(l, v_bytes, ir_bin(LB, OP_ULT, ir_const(LB, PACKET_MAX), ir_getvar(LB, v_wanted)), ir_getvar(LB, v_wanted),
 		      ir_const(LB, PACKET_MAX));
 	ir_setvar(LB, v_ret, ir_const(LB, 0));
 	ir_br(LB, ir_bin(LB, OP_ULT, offset, ir_getvar(LB, v_bytes)), send, join); /* nothing is left of it: nothing to write */

@@ -18,21 +18,12 @@ enum { FOLLOW_TRACING = 26 /* BPF_PROG_TYPE_TRACING */, FOLLOW_RAW_TP = 23 /* BP
 
 struct follow_task { uint32_t pid, tgid, start; }; /* where they are in struct task_struct */
 
-static bool follow_field(struct facts *f, struct type *t, const char *name, uint32_t *ret)
-{
-	uint32_t extra = 0;
-	const struct field *x = type_field(t, str_of(name), &extra);
-	if (x)
-		*ret = x->offset + extra;
-	return x != NULL;
-}
-
 static bool follow_layout(struct lower *l, struct follow_task *ret)
 {
 	struct facts *f = l->env->facts;
-	struct type *t = f->ops->type(f, 's', STR("task_struct"));
-	return t && (t->complete || f->ops->complete(f, t)) && follow_field(f, t, "pid", &ret->pid) && follow_field(f, t, "tgid", &ret->tgid) &&
-	       (follow_field(f, t, "start_boottime", &ret->start) || follow_field(f, t, "real_start_time", &ret->start));
+	return lower_kernel_member(f, "task_struct", "pid", &ret->pid) && lower_kernel_member(f, "task_struct", "tgid", &ret->tgid) &&
+	       (lower_kernel_member(f, "task_struct", "start_boottime", &ret->start) ||
+		lower_kernel_member(f, "task_struct", "real_start_time", &ret->start));
 }
 
 void lower_follow_test(struct lower *l, ref tgid, uint32_t go, uint32_t leave)

@@ -12,17 +12,23 @@ static uint32_t kernel_function(struct lower *l, const char *name)
 	return fn ? fn->btf_id : 0;
 }
 
+const struct field *lower_kernel_member(struct facts *f, const char *type, const char *name, uint32_t *ret_offset)
+{
+	struct type *t = f ? f->ops->type(f, 's', str_of(type)) : NULL;
+	uint32_t extra = 0;
+	const struct field *m = t && (t->complete || f->ops->complete(f, t)) ? type_field(t, str_of(name), &extra) : NULL;
+	if (m)
+		*ret_offset = m->offset + extra;
+	return m;
+}
+
 /* comm(pid): the task is held while its name is read. Nobody: "N/A" and a warning. */
 static void kernel_comm_into(struct lower *l, struct node *n, struct place dst)
 {
 	struct func *f = l->b.f;
-	uint32_t some = func_block(f), none = func_block(f), join = func_block(f), extra = 0;
+	uint32_t some = func_block(f), none = func_block(f), join = func_block(f), comm;
 	struct facts *facts = l->env->facts;
-	struct type *task = facts->ops->type(facts, 's', STR("task_struct"));
-	if (task && !task->complete)
-		facts->ops->complete(facts, task);
-	const struct field *comm = task ? type_field(task, STR("comm"), &extra) : NULL;
-	if (!comm) {
+	if (!lower_kernel_member(facts, "task_struct", "comm", &comm)) {
 		lower_error(l, n->span, "comm() of another process");
 		return;
 	}
@@ -34,7 +40,7 @@ static void kernel_comm_into(struct lower *l, struct node *n, struct place dst)
 	ir_br(LB, ir_bin(LB, OP_NE, t, ir_const(LB, 0)), some, none);
 	ir_at(LB, some);
 	ir_call(LB, TY_I64, H_probe_read_kernel_str, 3, lower_address(l, dst), ir_const(LB, 16),
-		ir_addptr(LB, t, ir_const(LB, comm->offset + extra)));
+		ir_addptr(LB, t, ir_const(LB, comm)));
 	ir_kcall(LB, TY_I64, kernel_function(l, "bpf_task_release"), 1, t);
 	ir_jmp(LB, join);
 	ir_at(LB, none);

@@ -15,14 +15,13 @@ struct path_layout { /* offsets */
 	uint32_t path_mnt, path_dentry, mnt_root, mount_mnt, mount_parent, mount_point, dentry_parent, name_len, name, task_fs, fs_root;
 };
 
+/* Adds where the member lies. */
 static bool path_field(struct facts *f, const char *type, const char *name, uint32_t *ret)
 {
-	struct type *t = f ? f->ops->type(f, 's', str_of(type)) : NULL;
-	uint32_t extra = 0;
-	const struct field *x = t && (t->complete || f->ops->complete(f, t)) ? type_field(t, str_of(name), &extra) : NULL;
-	if (x)
-		*ret += x->offset + extra;
-	return x != NULL;
+	uint32_t off = 0;
+	bool there = lower_kernel_member(f, type, name, &off);
+	*ret += off;
+	return there;
 }
 
 static bool path_layout(struct facts *f, struct path_layout *ret)

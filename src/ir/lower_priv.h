@@ -177,6 +177,8 @@ enum fault {
 void lower_fault(struct lower *l, enum fault kind, ref ret);
 
 /* lower_kernel.c */
+/* A member of a kernel structure by its name, and where in the structure it lies; NULL: this kernel has none such. */
+const struct field *lower_kernel_member(struct facts *f, const char *type, const char *name, uint32_t *ret_offset);
 ref lower_kernel(struct lower *l, struct node *n);
 void lower_kernel_into(struct lower *l, struct node *n, struct place dst);
 

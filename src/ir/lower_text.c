@@ -345,8 +345,8 @@ static void text_quote(struct lower *l, struct place t, ref used, ref more, stru
 {
 	struct func *f = l->b.f;
 	uint32_t v_i = func_var(f, TY_I64, "i"), v_out = func_var(f, TY_I64, "out");
-	uint32_t head = func_block(f), fits = func_block(f), body = func_block(f), word = func_block(f), mark = func_block(f), text = func_block(f), quiet = func_block(f), escape = func_block(f), plain = func_block(f),
-		 next = func_block(f), cut = func_block(f), close = func_block(f), dots = func_block(f), done = func_block(f);
+	uint32_t head = func_block(f), fits = func_block(f), body = func_block(f), word = func_block(f), mark = func_block(f), text = func_block(f),
+		 quiet = func_block(f), escape = func_block(f), plain = func_block(f), next = func_block(f), cut = func_block(f), close = func_block(f), dots = func_block(f), done = func_block(f);
 	text_put(l, to.base, "\"");
 	ir_setvar(LB, v_i, ir_const(LB, 1));
 	ir_setvar(LB, v_out, ir_bin(LB, OP_AND, ir_bin(LB, OP_ADD, ir_load(LB, TY_I64, 8, false, lower_header(l, DW_ZERO), 0), ir_const(LB, 1)),

@@ -24,14 +24,11 @@
 
 static bool unwind_member(struct facts *f, const char *type, const char *name, struct member *ret)
 {
-	struct type *t = f->ops->type(f, 's', str_of(type));
-	uint32_t extra = 0;
-	if (!t || (!t->complete && !f->ops->complete(f, t)))
-		return false;
-	const struct field *m = type_field(t, str_of(name), &extra);
+	uint32_t off;
+	const struct field *m = lower_kernel_member(f, type, name, &off);
 	if (!m)
 		return false;
-	*ret = (struct member){ m->offset + extra, m->type->kind == T_ARRAY ? m->type->count : m->type->size };
+	*ret = (struct member){ off, m->type->kind == T_ARRAY ? m->type->count : m->type->size };
 	return true;
 }
 

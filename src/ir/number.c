@@ -27,8 +27,7 @@ static bool number_keeps(const struct func *f, const struct ins *i, unsigned j)
 	return (i->op == OP_ADD && number_is_near(f, i->a[!j])) || (i->op == OP_SUB && j == 0 && number_is_near(f, i->a[1]));
 }
 
-/* Which values are such pointers to the verifier, whatever they are to us: to a fixed point, for PHIs may go in circles. */
-static bool *number_pointers(const struct func *f, bool *ret_any)
+bool *pass_pointers(const struct func *f, bool (*is_pointer)(enum ir_type), bool *ret_any)
 {
 	bool *is = arena_array(f->arena, bool, f->ins.n), changed = true;
 	*ret_any = false;
@@ -38,7 +37,7 @@ static bool *number_pointers(const struct func *f, bool *ret_any)
 			const struct block *x = &f->blocks.v[f->order.v[k]];
 			for (uint32_t n = 0; n < x->ins.n; n++) {
 				const struct ins *i = &f->ins.v[x->ins.v[n]];
-				bool p = i->ty == TY_CTX || i->ty == TY_BTF;
+				bool p = is_pointer((enum ir_type)i->ty);
 				for (unsigned j = 0; (i->op == OP_ADD || i->op == OP_SUB) && j < 2; j++)
 					p |= is[i->a[j]] && number_keeps(f, i, j);
 				for (uint32_t j = 0; i->op == OP_PHI && j < x->preds.n; j++)
@@ -50,6 +49,11 @@ static bool *number_pointers(const struct func *f, bool *ret_any)
 		}
 	}
 	return is;
+}
+
+static bool number_is_object(enum ir_type ty)
+{
+	return ty == TY_CTX || ty == TY_BTF;
 }
 
 static ref number_neg(struct func *f, uint32_t b, ref v)
@@ -66,7 +70,7 @@ void pass_number(struct pass_ctx *c)
 	struct func *f = c->f;
 	bool any;
 	ir_cfg(f);
-	const bool *is = number_pointers(f, &any);
+	const bool *is = pass_pointers(f, number_is_object, &any);
 	uint32_t known = f->ins.n;
 	for (uint32_t k = 0; any && k < f->order.n; k++) {
 		uint32_t b = f->order.v[k], n = f->blocks.v[b].ins.n;

@@ -15,6 +15,8 @@ void pass_mem(struct pass_ctx *c);
 void pass_dce(struct pass_ctx *c);
 void pass_sink(struct pass_ctx *c);
 void pass_number(struct pass_ctx *c);
+/* By value: is it a pointer to the verifier, whatever it is to us? Those of such types (ir_cfg() has run), and what comes of them by constants. */
+bool *pass_pointers(const struct func *f, bool (*is_pointer)(enum ir_type), bool *ret_any);
 void pass_loop(struct pass_ctx *c);
 
 enum { HF_PURE = 1, HF_DEAD = 2, HF_MEM = 4 }; /* helper.def */

@@ -32,12 +32,6 @@ enum {
 	BLOB_MAX = 1 << 30,
 };
 
-static uint32_t rd32(const void *p)
-{
-	uint32_t v;
-	memcpy(&v, p, 4);
-	return v;
-}
 static uint16_t rd16(const void *p)
 {
 	uint16_t v;
@@ -64,19 +58,6 @@ bool kbtf_rec(const struct kbtf *b, uint32_t id, struct kbtf_type *ret, const un
 		*ret_more = p + 12;
 	return true;
 }
-static inline uint32_t info_kind(uint32_t info)
-{
-	return (info >> 24) & 0x1f;
-}
-static inline uint32_t info_vlen(uint32_t info)
-{
-	return info & 0xffff;
-}
-static inline bool info_flag(uint32_t info)
-{
-	return info >> 31;
-}
-
 /* Bytes that follow a record's head; -1: kind unknown, -2: no kind. */
 int64_t kbtf_extra(uint32_t info)
 {

@@ -10,18 +10,6 @@
 
 enum { DECLARE_DEPTH = 24, DECLARE_LEN = 512 };
 
-static uint32_t declare_word(const unsigned char *p)
-{
-	uint32_t v;
-	memcpy(&v, p, 4);
-	return v;
-}
-
-static uint32_t declare_kind(uint32_t info)
-{
-	return info >> 24 & 0x1f;
-}
-
 static const char *declare_base(struct kbtf *b, uint32_t kind, const char *name, bool is_union)
 {
 	const char *word = kind == KB_STRUCT ? "struct " : kind == KB_UNION ? "union " : kind == KB_ENUM || kind == KB_ENUM64 ? "enum " :
@@ -34,9 +22,9 @@ static const char *declare_at(struct kbtf *b, uint32_t id, const char *inner, un
 static const char *declare_params(struct kbtf *b, const struct kbtf_type *rec, const unsigned char *more, unsigned depth)
 {
 	const char *list = "";
-	uint32_t n = rec->info & 0xffff;
+	uint32_t n = info_vlen(rec->info);
 	for (uint32_t i = 0; i < n && strlen(list) < DECLARE_LEN; i++) {
-		uint32_t type = declare_word(more + 8 * i + 4);
+		uint32_t type = rd32(more + 8 * i + 4);
 		list = arena_printf(b->arena, "%s%s%s", list, i ? ", " : "", type ? declare_at(b, type, "", depth + 1) : "...");
 	}
 	return n ? list : "void";
@@ -51,15 +39,15 @@ static const char *declare_at(struct kbtf *b, uint32_t id, const char *inner, un
 		return arena_printf(b->arena, "... %s", inner);
 	if (!kbtf_rec(b, id, &rec, &more))
 		return arena_printf(b->arena, "void%s%s", *inner ? " " : "", inner);
-	uint32_t kind = declare_kind(rec.info), of = kbtf_kind(b, rec.size_or_type);
+	uint32_t kind = info_kind(rec.info), of = kbtf_kind(b, rec.size_or_type);
 	const char *word = kind == KB_CONST ? "const" : kind == KB_VOLATILE ? "volatile" : "restrict";
 	switch (kind) {
 	case KB_PTR:
 		inner = arena_printf(b->arena, of == KB_ARRAY || of == KB_FUNC_PROTO ? "(*%s)" : "*%s", inner);
 		return declare_at(b, rec.size_or_type, inner, depth + 1);
 	case KB_ARRAY:
-		inner = arena_printf(b->arena, "%s[%u]", inner, declare_word(more + 8));
-		return declare_at(b, declare_word(more), inner, depth + 1);
+		inner = arena_printf(b->arena, "%s[%u]", inner, rd32(more + 8));
+		return declare_at(b, rd32(more), inner, depth + 1);
 	case KB_FUNC_PROTO:
 		inner = arena_printf(b->arena, "%s(%s)", inner, declare_params(b, &rec, more, depth));
 		return declare_at(b, rec.size_or_type, inner, depth + 1);
@@ -72,7 +60,7 @@ static const char *declare_at(struct kbtf *b, uint32_t id, const char *inner, un
 	case KB_TYPE_TAG:
 		return declare_at(b, rec.size_or_type, inner, depth + 1);
 	default:
-		return arena_printf(b->arena, "%s%s%s", declare_base(b, kind, kbtf_name(b, id), rec.info >> 31), *inner ? " " : "", inner);
+		return arena_printf(b->arena, "%s%s%s", declare_base(b, kind, kbtf_name(b, id), info_flag(rec.info)), *inner ? " " : "", inner);
 	}
 }
 

@@ -38,6 +38,25 @@ struct kbtf {
 struct kbtf *kbtf_open_mem(struct facts *f, struct map *named, const void *blob, size_t len, const char **ret_why);
 struct kbtf *kbtf_open_path(struct facts *f, struct map *named, const char *path, const char **ret_why);
 void kbtf_close(struct kbtf *b);
+/* Words of BTF records, and the parts of their second one. */
+static inline uint32_t rd32(const void *p)
+{
+	uint32_t v;
+	memcpy(&v, p, 4);
+	return v;
+}
+static inline uint32_t info_kind(uint32_t info)
+{
+	return (info >> 24) & 0x1f;
+}
+static inline uint32_t info_vlen(uint32_t info)
+{
+	return info & 0xffff;
+}
+static inline bool info_flag(uint32_t info)
+{
+	return info >> 31;
+}
 bool kbtf_rec(const struct kbtf *b, uint32_t id, struct kbtf_type *ret, const unsigned char **ret_more);
 uint32_t kbtf_kind(const struct kbtf *b, uint32_t id);
 const char *kbtf_name(const struct kbtf *b, uint32_t id); /* never NULL */

@@ -127,14 +127,15 @@ static bool reader_bound(struct option_reader *r, const struct option_decl *o, i
 
 static void reader_type(struct option_reader *r, struct option_decl *o)
 {
-	static const struct { const char *word; enum option_type type; } types[] = {
-		{ "int", OPTION_INT }, { "string", OPTION_STRING }, { "duration", OPTION_DURATION }, { "size", OPTION_SIZE },
-		{ "cgroup", OPTION_CGROUP }, { "user", OPTION_USER }, { "mntns", OPTION_MNTNS },
+	static const struct { const char *word; enum option_type type; bool ranged; } types[] = {
+		{ "int", OPTION_INT, true }, { "string", OPTION_STRING, false }, { "duration", OPTION_DURATION, true }, { "size", OPTION_SIZE, true },
+		{ "user", OPTION_USER, false }, { "mntns", OPTION_MNTNS, false }, { "cgroup", OPTION_CGROUP, false },
 	};
+	static const char wanted[] = "expected a type: int, string, duration, size, user, mntns, cgroup, or words as a|b|c";
 	size_t i = 0, n = sizeof(types) / sizeof(*types);
 	struct token first = r->tok;
 	if (r->tok.kind != TK_IDENT)
-		reader_error(r, "expected a type: int, string, duration, size, user, mntns, cgroup, or words as a|b|c");
+		reader_error(r, wanted);
 	reader_next(r);
 	while (i < n && !str_is(first.str, types[i].word))
 		i++;
@@ -146,7 +147,7 @@ static void reader_type(struct option_reader *r, struct option_decl *o)
 			reader_next(r);
 		}
 		if (o->choices.n == 1)
-			reader_error(r, "expected a type: int, string, duration, size, user, mntns, cgroup, or words as a|b|c");
+			reader_error(r, wanted);
 		return;
 	}
 	o->type = types[i].type;
@@ -158,7 +159,7 @@ static void reader_type(struct option_reader *r, struct option_decl *o)
 			reader_error(r, "expected a unit: ns, us, ms, s, m, h, d");
 		reader_next(r);
 	}
-	if (o->type == OPTION_STRING || o->type == OPTION_CGROUP || o->type == OPTION_USER || o->type == OPTION_MNTNS)
+	if (!types[i].ranged)
 		return;
 	o->has_lo = reader_bound(r, o, &o->lo);
 	if (reader_accept(r, TK_DOTDOT))

@@ -128,7 +128,7 @@ void block_map(struct out *o, const struct out_map *m)
 	for (uint32_t i = 0; i < n; i++) {
 		buf_adds(&o->buf, v[i].text.s ? v[i].text.s : "");
 		if (sums)
-			val_int(&o->buf, m->div > 1 ? v[i].n / m->div : v[i].n, is_signed);
+			val_int(&o->buf, m->div > 1 ? val_divide(v[i].n, m->div, is_signed) : v[i].n, is_signed);
 		buf_adds(&o->buf, "\n\n");
 		buf_fini(&v[i].text);
 		out_item_part(o);

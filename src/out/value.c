@@ -67,7 +67,7 @@ static uint64_t word(const void *p, uint32_t avail, uint32_t i)
 	return load(at(p, avail < i * 8 ? 0 : i * 8), left(avail, i * 8), 8, false);
 }
 
-static uint64_t divide(uint64_t x, uint64_t n, bool is_signed)
+uint64_t val_divide(uint64_t x, uint64_t n, bool is_signed)
 {
 	if (n == 0)
 		return 0;
@@ -107,7 +107,7 @@ bool val_number(const struct type *t, const void *p, uint32_t avail, uint64_t *r
 		*ret = word(p, avail, 1) ? word(p, avail, 0) : 0;
 		break;
 	case T_AVG:
-		*ret = divide(word(p, avail, 0), word(p, avail, 1), sg);
+		*ret = val_divide(word(p, avail, 0), word(p, avail, 1), sg);
 		break;
 	default:
 		return false;
@@ -435,7 +435,7 @@ static void val_stats(const struct type *t, const void *p, uint32_t avail, uint6
 {
 	*ret_total = word(p, avail, 0);
 	*ret_count = word(p, avail, 1);
-	*ret_avg = divide(*ret_total, *ret_count, t->is_signed);
+	*ret_avg = val_divide(*ret_total, *ret_count, t->is_signed);
 }
 
 /*
@@ -800,7 +800,7 @@ void val_row(struct val *v, const struct out_map *m, const struct out_row *row, 
 	}
 	bool number = t->kind == T_INT || type_is_castable(t);
 	if (m->div > 1 && number && val_number(t, row->value, m->value_size, &x, &sg)) {
-		x = divide(x, m->div, sg);
+		x = val_divide(x, m->div, sg);
 		(json ? val_json_int : val_int)(v->o, x, sg);
 		return;
 	}

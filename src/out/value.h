@@ -21,6 +21,8 @@ void val_key(struct val *v, const struct type *t, const void *p);
 void val_bytes(struct val *v, const void *p, size_t n, bool trusted);
 
 /* The types that are one number: integers, enums, bool, pointers, aggregations that give one (AVG divides). */
+/* x / n, 0 when n is; as signed numbers, or not. */
+uint64_t val_divide(uint64_t x, uint64_t n, bool is_signed);
 bool val_number(const struct type *t, const void *p, uint32_t avail, uint64_t *ret, bool *ret_signed);
 /* An integer in JSON: quoted where a double would not hold it. */
 void val_json_int(struct buf *o, uint64_t x, bool is_signed);

@@ -440,16 +440,15 @@ static int list_one(struct listing *x, const char *pattern)
 	return 0;
 }
 
-void probe_list_args(struct arena *a, struct kern *k, struct diags *d, struct attach_point *ap, struct buf *out)
+void probe_list_args(struct arena *a, struct kern *k, struct diags *d, struct probe_debug *debug, struct attach_point *ap, struct buf *out)
 {
 	struct listing x = { .a = a, .k = k, .f = kern_facts(k), .d = d, .params = true, .out = out };
 	bool kernel = ap->provider == PROV_TRACEPOINT || ap->provider == PROV_RAWTRACEPOINT || ap->provider == PROV_FENTRY || ap->provider == PROV_FEXIT;
 	x.f->texts = true;
 	if (ap->provider == PROV_UPROBE || ap->provider == PROV_URETPROBE) {
-		struct provider_env env = { .facts = x.f, .diags = d, .arena = a, .missing_probes = 2, .impl = x.debug = probe_debug_new(a) };
+		struct provider_env env = { .facts = x.f, .diags = d, .arena = a, .missing_probes = 2, .impl = x.debug = debug };
 		x.env = &env;
 		list_debug(&x, ap);
-		probe_debug_free(x.debug);
 	} else if (!ap->program.id && ap->func.s) {
 		bool both = ap->target.len && (kernel || ap->in_module);
 		list_args(&x, ap->provider, both ? arena_printf(a, "%.*s:%.*s", STR_FMT(ap->target), STR_FMT(ap->func)) : ap->func.s);

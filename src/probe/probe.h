@@ -78,6 +78,7 @@ void probe_detach(struct attached *a);
 
 /* Listing (-l): every attach point that matches, one call each; params: also "    type name" lines. */
 int probe_list(struct arena *a, struct kern *k, struct diags *d, const char *pattern, int pid, bool params, struct buf *out);
-void probe_list_args(struct arena *a, struct kern *k, struct diags *d, struct attach_point *ap, struct buf *out); /* these lines of one place */
+/* These lines of one place. debug: the caller's. */
+void probe_list_args(struct arena *a, struct kern *k, struct diags *d, struct probe_debug *debug, struct attach_point *ap, struct buf *out);
 
 #endif

@@ -79,6 +79,6 @@ void dump_list(struct session *s, struct buf *out)
 		buf_add_safe(out, ap->name.s, ap->name.len, false);
 		buf_addc(out, '\n');
 		if (s->o->verbose)
-			probe_list_args(&s->arena, s->kern, &s->diags, ap, out);
+			probe_list_args(&s->arena, s->kern, &s->diags, s->debug, ap, out);
 	}
 }

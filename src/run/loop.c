@@ -177,7 +177,7 @@ int loop_run(struct session *s)
 			loop_woken(s, &ev[i], &mapped);
 		more = loop_portion(s, &n);
 		if (mapped)
-			mmaps_drain(s->mmaps, s->procs);
+			mmaps_drain(s->mmaps);
 		if (s->events.consumer || s->packets)
 			loop_lost(s, false);
 	}

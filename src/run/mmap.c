@@ -20,7 +20,6 @@ enum { MMAP_PAGES = 16 };
 struct mmaps {
 	struct perf_rings rings;
 	const struct session *s;
-	struct sym_procs *procs; /* while draining */
 };
 
 struct mmap_record { /* PERF_RECORD_MMAP2 behind its header */
@@ -72,21 +71,19 @@ static void mmap_handle(void *arg, uint32_t type, uint32_t misc, const uint8_t *
 		if (!memchr(path, '\0', n - sizeof(r)))
 			return;
 		unwind_mapped(m->s->unwind, &x);
-		sym_procs_mapped(m->procs, &x);
+		sym_procs_mapped(m->s->procs, &x);
 	} else if (type == PERF_RECORD_COMM && misc & PERF_RECORD_MISC_COMM_EXEC && n >= sizeof(ids)) {
 		memcpy(ids, p, sizeof(ids));
-		sym_procs_exec(m->procs, ids[0]);
+		sym_procs_exec(m->s->procs, ids[0]);
 	} else if (type == PERF_RECORD_FORK && n >= sizeof(ids)) {
 		memcpy(ids, p, sizeof(ids));
 		if (ids[0] != ids[1]) /* a process, not a thread */
-			sym_procs_fork(m->procs, ids[0], ids[1]);
+			sym_procs_fork(m->s->procs, ids[0], ids[1]);
 	}
 }
 
-void mmaps_drain(struct mmaps *m, struct sym_procs *procs)
+void mmaps_drain(struct mmaps *m)
 {
-	if (!m)
-		return;
-	m->procs = procs;
-	perf_drain(&m->rings, mmap_handle, m);
+	if (m)
+		perf_drain(&m->rings, mmap_handle, m);
 }

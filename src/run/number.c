@@ -5,6 +5,7 @@
  * makes it bytes. 0: no such file, word or number.
  */
 #include <ctype.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -34,8 +35,8 @@ uint64_t file_number(void *session, struct str file, struct str word)
 	uint64_t ret = 0;
 	ssize_t n;
 	(void)session;
-	while (fd >= 0 && text.len < NUMBER_FILE_MAX && (n = read(fd, part, sizeof(part))) > 0)
-		buf_add(&text, part, (size_t)n);
+	while (fd >= 0 && text.len < NUMBER_FILE_MAX && ((n = read(fd, part, sizeof(part))) > 0 || (n < 0 && errno == EINTR)))
+		buf_add(&text, part, n > 0 ? (size_t)n : 0);
 	for (const char *p = text.s; p && *p; p = strchr(p, '\n') ? strchr(p, '\n') + 1 : NULL) {
 		const char *behind = p + word.len;
 		if (strncmp(p, word.s, word.len) || !memchr(": \t", *behind, 3))

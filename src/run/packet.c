@@ -67,13 +67,14 @@ int packets_open(struct session *s)
 	if (!map)
 		return 0;
 	struct packets *k = s->packets = calloc(1, sizeof(*k));
-	if (!k || !(k->files = calloc(m->events.n, sizeof(FILE *))))
-		return -ENOMEM;
-	k->n = m->events.n;
-	for (uint32_t i = 0; i < m->events.n; i++)
+	int err = k && (k->files = calloc(m->events.n, sizeof(FILE *))) ? 0 : -ENOMEM;
+	if (!err)
+		k->n = m->events.n;
+	for (uint32_t i = 0; i < m->events.n && !err; i++)
 		if (packet_is(s, i) && packet_open_file(s, k, i))
 			return -EIO;
-	int err = perf_open(&k->rings, PACKET_PAGES, sys_perf_output, (uint32_t)sysconf(_SC_PAGESIZE) * PACKET_PAGES / 4);
+	if (!err)
+		err = perf_open(&k->rings, PACKET_PAGES, sys_perf_output, (uint32_t)sysconf(_SC_PAGESIZE) * PACKET_PAGES / 4);
 	for (uint32_t i = 0; i < k->rings.n && !err; i++)
 		err = sys_map_update(s->maps[map].fd, &k->rings.v[i].cpu, &k->rings.v[i].fd, 0);
 	if (err) {

@@ -20,8 +20,6 @@ int perf_open(struct perf_rings *r, uint32_t pages, perf_open_cpu *open_cpu, uin
 	int n = sys_online_cpus(ids, 1024), err = 0;
 	if (n <= 0)
 		return n ? n : -ENODEV;
-	if (n > 1024)
-		n = 1024;
 	*r = (struct perf_rings){ .v = calloc((size_t)n, sizeof(*r->v)), .record = malloc(RECORD_MAX), .page = (size_t)sysconf(_SC_PAGESIZE) };
 	r->size = r->page * pages;
 	for (int i = 0; i < n && r->v && r->record; i++) {

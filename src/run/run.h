@@ -266,7 +266,7 @@ struct mmaps;
 struct mmaps *mmaps_open(const struct session *s); /* NULL: not wanted, or refused */
 void mmaps_close(struct mmaps *m);
 int mmaps_fd(const struct mmaps *m, uint32_t i);   /* of the i-th CPU, to wait for; -1: there are no more */
-void mmaps_drain(struct mmaps *m, struct sym_procs *procs);
+void mmaps_drain(struct mmaps *m); /* into the session's processes */
 /* packet.c: skboutput(), packets to files. */
 struct packets;
 int packets_open(struct session *s);   /* before attaching: the files and the buffers; -errno (reported) */

@@ -205,8 +205,11 @@ static void session_ready(struct session *s)
 	buf_fini(&begin);
 	for (uint32_t i = 0; i < s->module.attaches.n && s->attached.n_probes; i++) {
 		struct str pin = s->module.attaches.v[i]->pin;
-		if (pin.len && !s->o->json && !s->o->csv)
-			buf_addf(&s->out.buf, "Program pinned to %.*s\n", STR_FMT(pin));
+		if (!pin.len || s->o->json)
+			continue;
+		buf_clear(&s->text);
+		buf_addf(&s->text, "Program pinned to %.*s\n", STR_FMT(pin));
+		s->out.ops->text(&s->out, OUT_PRINTF, s->text.s, s->text.len);
 	}
 	session_announce(s);
 	event_header(s);

@@ -24,7 +24,7 @@ bool stack_frame(void *arg, bool user, uint32_t pid, uint64_t addr, struct out_f
 	}
 	if (!s->procs)
 		return false;
-	mmaps_drain(s->mmaps, s->procs);
+	mmaps_drain(s->mmaps);
 	bool known = sym_procs_at(s->procs, pid, addr, &f);
 	*ret = (struct out_frame){ .name = f.name, .module = f.file, .offset = f.offset };
 	if (f.place) {
@@ -43,7 +43,7 @@ uint32_t stack_build_id(void *arg, uint32_t pid, uint64_t addr, const uint8_t **
 	struct session *s = arg;
 	if (!s->procs)
 		return 0;
-	mmaps_drain(s->mmaps, s->procs);
+	mmaps_drain(s->mmaps);
 	return sym_procs_id(s->procs, pid, addr, ret_id, ret_offset);
 }
 

@@ -40,3 +40,18 @@ struct str tool_text(const struct tool *t)
 {
 	return (struct str){ t->text, (uint32_t)(t->end - t->text) };
 }
+
+const char *tool_near(const char *word)
+{
+	const struct tools all = tool_all();
+	const char *near = NULL;
+	int best = 4;
+	for (uint32_t i = 0; i < all.n; i++) {
+		int d = str_distance(word, all.v[i].name, 3);
+		if (d < best && strcmp(all.v[i].area, "lib")) {
+			best = d;
+			near = all.v[i].name;
+		}
+	}
+	return near;
+}

@@ -15,6 +15,7 @@ struct tools {
 };
 struct tools tool_all(void);
 const struct tool *tool_find(struct str name);    /* no library; or NULL */
+const char *tool_near(const char *word);          /* the tool whose name is most like it; NULL: none is */
 const struct tool *tool_library(struct str name); /* "lib:NAME", or NULL */
 struct str tool_text(const struct tool *t);
 

@@ -460,7 +460,7 @@ static struct type *expr_branches(struct sema_ctx *c, struct node *n)
 	x = sema_value_type(c, x);
 	y = sema_value_type(c, y);
 	struct type *t = x->kind == T_NONE || y->kind == T_NONE ? NULL : type_merge(c->a, x, y);
-	if (!t && c->s->config.generated && x->kind + y->kind == T_BOOL + T_INT && x->kind != y->kind)
+	if (!t && c->s->config.generated && ((x->kind == T_BOOL && y->kind == T_INT) || (x->kind == T_INT && y->kind == T_BOOL)))
 		t = x->kind == T_INT ? x : y; /* as in C, which such programs were written in */
 	if (!t) {
 		SERR(c, D_BRANCH_TYPES, n->span, type_str(c->a, x), type_str(c->a, y));

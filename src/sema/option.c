@@ -261,13 +261,16 @@ bool sema_option_setting(struct sema_ctx *c, const struct node **pn, struct str 
 	*ret = n->str;
 	if (n->kind != N_FIELD)
 		return true;
-	const struct option_decl *o = n->a->kind == N_IDENT && str_is(n->a->str, "opt") ? option_find(&c->options, n->str) : NULL;
-	if (!o || o->by_getopt || !sema_option_text(c, n->str, ret)) {
-		diag_add(c->d, D_OPTION, n->span, "a setting's value is a literal, or an option of the script that is no list: opt.name");
+	bool bad, uses;
+	const struct option_decl *o = option_of(c, n, &bad);
+	if (bad)
+		return false;
+	if (!o || o->type == OPTION_DURATION || !sema_option_text(c, n->str, ret)) {
+		diag_add(c->d, D_OPTION, n->span, "a setting's value is a literal, or an option of the script that is no list and no time: opt.name");
 		return false;
 	}
 	if ((*pn)->kind == N_TERNARY) {
-		*pn = option_value(c, o).num || ((o->type == OPTION_STRING || o->type == OPTION_CGROUP) && ret->len) ? (*pn)->b : (*pn)->c;
+		*pn = option_constant(c, n, &uses) ? (*pn)->b : (*pn)->c;
 		*ret = (*pn)->str;
 		return true;
 	}

@@ -167,7 +167,7 @@ static int debug_in_dir(const struct sym_elf *e, const struct debug_link *link, 
 	char path[PATH_MAX];
 	if (dir[0] != '/') { /* beside the binary */
 		int n = snprintf(path, sizeof(path), "%.*s/%s/%s", own, e->path ? e->path : "", dir, link->name);
-		return slash && link->name[0] && n < (int)sizeof(path) ? debug_try(e, "", path, link) : -ENOENT;
+		return slash && link->name[0] && n < (int)sizeof(path) ? debug_try(e, e->root ? e->root : "", path, link) : -ENOENT;
 	}
 	if (e->n_id)
 		fd = debug_by_id(e, "", dir);
